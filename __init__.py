@@ -1,0 +1,1 @@
+"""Twofold: CQRS and event sourcing in one async Python process."""

@@ -1,0 +1,1 @@
+"""Floor 0: what lasts. The stores know neither actors nor the runtime."""

@@ -1,0 +1,151 @@
+"""The one tree of errors, and what the stores raise from it.
+
+Each error keeps its facts as attributes and says in its message what happened, to which thing, and what to do next.
+"""
+
+from pathlib import Path
+
+__all__ = [
+    "ClaimTaken",
+    "CommitRefused",
+    "Corruption",
+    "DiskFull",
+    "DuplicateCommand",
+    "Locked",
+    "QueryTimeout",
+    "SchemaTooNew",
+    "StatementFailed",
+    "StorageFailed",
+    "StoreClosed",
+    "StoreError",
+    "TwofoldError",
+    "WrongCursor",
+    "WrongHead",
+]
+
+
+class TwofoldError(Exception):
+    """The root of every error that Twofold raises on purpose."""
+
+
+class StoreError(TwofoldError):
+    """Something that lasts could not be read or written."""
+
+
+class Corruption(StoreError):
+    """Data on the disk is not what was written there; nothing is skipped, so nothing starts."""
+
+    def __init__(self, file: Path | str, offset: int | None, what: str, next_step: str) -> None:
+        self.file, self.offset, self.what, self.next_step = Path(file), offset, what, next_step
+        place = f"{file}" if offset is None else f"{file} at byte {offset}"
+        super().__init__(f"{place}: {what}. {next_step}")
+
+
+class Locked(StoreError):
+    """Another process has the data folder open."""
+
+    def __init__(self, folder: Path | str, pid: int | None) -> None:
+        self.folder, self.pid = Path(folder), pid
+        holder = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{folder} is locked by {holder}. Stop it first, or use another data folder.")
+
+
+class DiskFull(StoreError):
+    """There is no room for a write; nothing of it was kept, and it may be tried again once there is."""
+
+    def __init__(self, file: Path | str) -> None:
+        self.file = Path(file)
+        super().__init__(f"{file}: no space left on the device. Free some; writing resumes by itself.")
+
+
+class StorageFailed(StoreError):
+    """A write or a sync failed in a way that leaves unknown what the disk holds: the process must end.
+
+    After a failed sync the page cache may show what the disk does not hold, so nothing is tried again on the same
+    descriptor (what PostgreSQL learned as "fsyncgate").
+    """
+
+    def __init__(self, file: Path | str, operation: str, reason: object) -> None:
+        self.file, self.operation, self.reason = Path(file), operation, reason
+        super().__init__(f"{file}: {operation} failed: {reason}. Check the device, then start again.")
+
+
+class StoreClosed(StoreError):
+    """The store was closed; open it anew."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is closed. Open it again.")
+
+
+class SchemaTooNew(StoreError):
+    """A file was written by a newer version of Twofold than this one."""
+
+    def __init__(self, file: Path | str, found: int, known: int) -> None:
+        self.file, self.found, self.known = Path(file), found, known
+        super().__init__(
+            f"{file} has schema version {found}, and this version of Twofold knows up to {known}. "
+            "Upgrade Twofold, or restore a backup made by this version."
+        )
+
+
+class WrongCursor(StoreError):
+    """A cursor is not where its owner left it: somebody else has moved it."""
+
+    def __init__(self, consumer: str, expected: int, actual: int) -> None:
+        self.consumer, self.expected, self.actual = consumer, expected, actual
+        super().__init__(
+            f"The cursor of {consumer} is at {actual}, not at {expected}. "
+            "Nothing was written; read the cursor and start from there."
+        )
+
+
+class WrongHead(StoreError):
+    """Events were committed at positions that do not follow the newest one."""
+
+    def __init__(self, expected: int, actual: int) -> None:
+        self.expected, self.actual = expected, actual
+        super().__init__(
+            f"The events follow position {expected}, but the newest is {actual}. "
+            "Nothing was written; read the head and start from there."
+        )
+
+
+class DuplicateCommand(StoreError):
+    """A command in a commit already has its outcome; nothing of the commit was written."""
+
+    def __init__(self, command_id: str) -> None:
+        self.command_id = command_id
+        super().__init__(f"Command {command_id} already has an outcome. Answer with that one.")
+
+
+class ClaimTaken(StoreError):
+    """A unique value is held by another stream; nothing of the commit was written."""
+
+    def __init__(self, name: str, value: str, holder: str) -> None:
+        self.name, self.value, self.holder = name, value, holder
+        super().__init__(f"{name} {value!r} is taken by {holder}. Choose another, or have {holder} release it.")
+
+
+class CommitRefused(StoreError):
+    """The database refused a commit for neither I/O nor space: something in it cannot be stored."""
+
+    def __init__(self, reason: object) -> None:
+        self.reason = reason
+        super().__init__(f"The write database refused the commit: {reason}. Nothing of it was written.")
+
+
+class StatementFailed(StoreError):
+    """A statement of a projection or a query failed; nothing of its transaction was kept."""
+
+    def __init__(self, sql: str, reason: object) -> None:
+        self.sql, self.reason = sql, reason
+        super().__init__(f"{reason}, in the statement: {sql}")
+
+
+class QueryTimeout(StoreError):
+    """A query held its snapshot for longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"The query ran for more than {seconds:g} s and was stopped. Add an index, or ask for less.")

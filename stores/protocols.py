@@ -1,0 +1,152 @@
+"""The seams of the stores: what the actors ask of a log, an event store and a read store, in the domain's verbs.
+
+An adapter for another technology implements one of these and passes its suite in ``tests/contracts``. All methods are
+called on the event loop. I/O happens on threads of the adapter's own and is shielded: a cancelled caller waits until
+the write, sync or commit that it began has ended, and then is cancelled.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from .records import (
+    CommandRecord,
+    Commit,
+    EventRecord,
+    Head,
+    LoggedCommand,
+    Offset,
+    Outcome,
+    Position,
+    StateRecord,
+    Statement,
+    StreamId,
+    Version,
+)
+
+__all__ = ["EventStore", "Log", "ReadDb", "ReadStore", "Snapshot", "SqlValue"]
+
+T = TypeVar("T")
+SqlValue = str | int | float | bytes | None
+
+
+class Log(Protocol):
+    """The command log: an ordered, durable sequence of commands in each of its partitions."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are; they are numbered from 0. The embedded log has one."""
+
+    def end(self, partition: int = 0) -> Offset:
+        """Return the offset of the newest durable command, or 0 where there is none. Never waits."""
+
+    async def append(self, commands: Sequence[CommandRecord], partition: int = 0) -> Offset:
+        """Append `commands` as one batch and return the offset of the first, once all of them are durable.
+
+        One batch is in flight at a time; a second call waits for the first. The command's stream is its key.
+
+        Raises:
+            DiskFull: nothing was appended, and the call may be made again.
+            StorageFailed: unknown whether anything was appended; the log takes no more.
+        """
+
+    async def read(self, after: Offset, limit: int, partition: int = 0) -> Sequence[LoggedCommand]:
+        """Return up to `limit` durable commands that follow offset `after`, in order, without gaps."""
+
+    async def wait(self, after: Offset, partition: int = 0) -> None:
+        """Return as soon as there is a durable command past offset `after`."""
+
+    async def retain(self, handled: Offset, partition: int = 0) -> None:
+        """Delete what the retention no longer asks for, and nothing that lies past offset `handled`."""
+
+    async def close(self) -> None:
+        """Finish what is under way and release the files. Closing twice does nothing."""
+
+
+class EventStore(Protocol):
+    """The write database: events, current states, outcomes, claims and the handler's cursor."""
+
+    async def head(self) -> Head:
+        """Return where the history ends."""
+
+    async def cursor(self, partition: int = 0) -> Offset:
+        """Return the offset of the newest handled command of `partition`, or 0."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Write all of `commit` durably in one transaction, or nothing.
+
+        Raises:
+            WrongCursor, WrongHead: another writer was here.
+            DuplicateCommand: a command of it has an outcome already.
+            ClaimTaken: another stream holds a value that it takes.
+            CommitRefused: a value in it cannot be stored.
+            DiskFull: it may be tried again.
+            StorageFailed: unknown whether it was kept; the store takes no more.
+        """
+
+    async def states(self, streams: Collection[StreamId]) -> dict[StreamId, StateRecord]:
+        """Return the newest committed state of each of `streams` that has one."""
+
+    async def outcomes(self, command_ids: Collection[str]) -> dict[str, Outcome]:
+        """Return the outcome of each of `command_ids` that has one."""
+
+    async def claim_holder(self, name: str, value: str) -> StreamId | None:
+        """Return the stream that holds the unique `value`, if one does."""
+
+    async def read(self, after: Position, limit: int) -> Sequence[EventRecord]:
+        """Return up to `limit` events that follow position `after`, in order, without gaps."""
+
+    async def read_stream(self, stream: StreamId, after: Version = 0, limit: int | None = None) -> Sequence[EventRecord]:
+        """Return the events of `stream` that follow version `after`, in order."""
+
+    async def close(self) -> None:
+        """Finish what is under way and release the files. Closing twice does nothing."""
+
+
+class ReadDb(Protocol):
+    """What a query sees of the read database: one consistent snapshot, and nothing to write with."""
+
+    async def rows(self, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
+        """Return all rows of a SELECT."""
+
+    async def row(self, sql: str, *parameters: SqlValue) -> tuple[SqlValue, ...] | None:
+        """Return the first row of a SELECT, or ``None``."""
+
+    async def value(self, sql: str, *parameters: SqlValue) -> SqlValue:
+        """Return the first column of the first row of a SELECT, or ``None``."""
+
+
+class Snapshot(NamedTuple):
+    """What a query returned, and the position of the read database that it saw."""
+
+    value: object
+    position: Position
+
+
+class ReadStore(Protocol):
+    """The read database: tables that projections fill and queries read, at one position."""
+
+    async def position(self) -> Position:
+        """Return the position of the newest event that was applied, or 0."""
+
+    async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
+        """Run `statements` and move the cursor from `expected` to `position`, in one transaction.
+
+        Raises:
+            StatementFailed: a statement was refused; nothing was kept.
+            WrongCursor: another writer was here.
+            DiskFull: it may be tried again.
+            StorageFailed: the store takes no more.
+        """
+
+    async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
+        """Run `ask` on one read-only snapshot, whole, in one hop to a database thread.
+
+        `ask` may await its `ReadDb` only: it is driven on that thread, where no event loop runs.
+
+        Raises:
+            QueryTimeout: it took too long.
+            StatementFailed: SQLite refused a statement of it.
+        """
+
+    async def close(self) -> None:
+        """Finish what is under way and release the files. Closing twice does nothing."""

@@ -1,0 +1,8 @@
+"""What every test shares: anyio's own pytest plugin, on asyncio."""
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
