@@ -6,19 +6,23 @@ Each error keeps its facts as attributes and says in its message what happened, 
 from pathlib import Path
 
 __all__ = [
+    "BatchTooLarge",
     "ClaimTaken",
     "CommitRefused",
     "Corruption",
     "DiskFull",
     "DuplicateCommand",
+    "ForeignAwait",
     "Locked",
     "QueryTimeout",
+    "ReadOnly",
     "SchemaTooNew",
     "StatementFailed",
     "StorageFailed",
     "StoreClosed",
     "StoreError",
     "TwofoldError",
+    "UnknownPartition",
     "WrongCursor",
     "WrongHead",
 ]
@@ -70,12 +74,36 @@ class StorageFailed(StoreError):
         super().__init__(f"{file}: {operation} failed: {reason}. Check the device, then start again.")
 
 
+class BatchTooLarge(StoreError):
+    """A batch of commands is longer than the log keeps in one piece; nothing of it was written."""
+
+    def __init__(self, count: int, size: int, limit: int) -> None:
+        self.count, self.size, self.limit = count, size, limit
+        super().__init__(f"{count} commands take {size} bytes, and a batch holds {limit}. Append fewer at a time.")
+
+
+class UnknownPartition(StoreError):
+    """The log has no partition of that number."""
+
+    def __init__(self, partition: int, partitions: int) -> None:
+        self.partition, self.partitions = partition, partitions
+        super().__init__(f"There is no partition {partition}; the log has {partitions}, numbered from 0.")
+
+
 class StoreClosed(StoreError):
     """The store was closed; open it anew."""
 
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what} is closed. Open it again.")
+
+
+class ReadOnly(StoreError):
+    """A store that was opened to read was asked to write."""
+
+    def __init__(self, file: Path | str) -> None:
+        self.file = Path(file)
+        super().__init__(f"{file} was opened to read. Send commands to the process that runs it, or stop that first.")
 
 
 class SchemaTooNew(StoreError):
@@ -149,3 +177,14 @@ class QueryTimeout(StoreError):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(f"The query ran for more than {seconds:g} s and was stopped. Add an index, or ask for less.")
+
+
+class ForeignAwait(StoreError):
+    """A query awaited something other than its `ReadDb`, which no event loop could answer where it runs."""
+
+    def __init__(self, query: str, awaited: object) -> None:
+        self.query, self.awaited = query, awaited
+        super().__init__(
+            f"The query {query} awaited {awaited!r}. It runs on a database thread: "
+            "await nothing there but its ReadDb, and fetch what else it needs before or after."
+        )

@@ -1,0 +1,145 @@
+"""A database as the stores use it: one connection that writes, a few that read beside it, and one end for all."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from anyio import CancelScope, Semaphore
+
+from ..errors import ReadOnly, StorageFailed, StoreClosed
+from .connection import Connection
+from .faults import storage_error
+from .migrations import Schema
+from .opening import MEMORY, open_memory, open_reader, open_writer
+from .settings import Synchronous
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+
+class Database:
+    """One writing connection and a pool of reading ones, each on a thread of its own.
+
+    Work is a function of a `sqlite3.Connection`. It runs whole, in one hop to a thread; a cancelled caller waits for
+    its end. Readers never wait for the writer, and see all that was committed before they began. Once the device has
+    failed, every call raises that same `StorageFailed`.
+    """
+
+    def __init__(
+        self, file: Path, writer: Connection | None, readers: list[Connection], opened: AsyncExitStack
+    ) -> None:
+        self.file = file
+        self._writer = writer
+        self._idle_readers = readers
+        """Only the event loop takes from it and puts back; the last one put back is taken first, as it is warm."""
+        self._reader_free = Semaphore(len(readers), fast_acquire=True)
+        self._opened = opened
+        """Closes the readers before the writer."""
+        self._failure: StorageFailed | None = None
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, file: Path, schema: Schema, synchronous: Synchronous, *, readers: int) -> "Database":
+        """Open `file` to write and read, and create it where it is missing.
+
+        No other connection of this process may have the file open.
+
+        Raises:
+            Corruption: it is damaged, or no database of this kind.
+            SchemaTooNew: a newer version of Twofold wrote it.
+            Locked: another process is writing to it.
+            DiskFull, StorageFailed: the device has no room, or failed.
+        """
+        async with AsyncExitStack() as stack:
+            writer = await open_writer(file, schema, synchronous)
+            stack.push_async_callback(writer.close)
+            return cls(file, writer, await open_readers(file, schema, readers, stack), stack.pop_all())
+
+    @classmethod
+    async def open_read_only(cls, file: Path, schema: Schema, *, readers: int) -> "Database":
+        """Open `file`, which must exist, to read only; `write` is refused.
+
+        It shows all that was committed: beside a running process, after a clean end, and after a kill that left a
+        ``-wal`` behind. The folder must be writable even so, for SQLite makes a missing ``-shm`` there; and both files
+        stay behind when this is closed last, for it does not checkpoint.
+
+        Raises:
+            Corruption, SchemaTooNew, StorageFailed: as `open`.
+        """
+        async with AsyncExitStack() as stack:
+            return cls(file, None, await open_readers(file, schema, readers, stack), stack.pop_all())
+
+    @classmethod
+    async def in_memory(cls, schema: Schema) -> "Database":
+        """Open a new database in memory; its one connection reads as well."""
+        async with AsyncExitStack() as stack:
+            connection = await open_memory(schema)
+            stack.push_async_callback(connection.close)
+            return cls(MEMORY, connection, [connection], stack.pop_all())
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the connection that writes.
+
+        Raises:
+            ReadOnly: the database was opened to read.
+            DiskFull, Locked, StorageFailed: what an error of SQLite says about the file.
+            Exception: what else `work` raises.
+        """
+        if self._writer is None:
+            raise ReadOnly(self.file)
+        self._refuse_once_over()
+        return await self._writer.run(partial(self._guarded, work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on an idle connection that reads; raises as `write` does."""
+        self._refuse_once_over()
+        async with self._reader_free:
+            self._refuse_once_over()
+            reader = self._idle_readers.pop()
+            try:
+                return await reader.run(partial(self._guarded, work))
+            finally:
+                self._idle_readers.append(reader)
+
+    async def close(self) -> None:
+        """Finish what is under way, and close the readers before the writer. Closing twice does nothing."""
+        self._is_closed = True
+        with CancelScope(shield=True):
+            await self._opened.aclose()
+
+    def _refuse_once_over(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._is_closed:
+            raise StoreClosed(str(self.file))
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+        """Run `work` on the thread; a failure is noted here, where no cancellation can hide it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return work(connection)
+        except StorageFailed as error:
+            self._failure = error
+            raise
+        except sqlite3.Error as error:
+            fault = storage_error(error, self.file, "access")
+            if fault is None:
+                raise
+            if isinstance(fault, StorageFailed):
+                self._failure = fault
+            raise fault from error
+
+
+async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitStack) -> list[Connection]:
+    """Open `count` reading connections, which `stack` closes."""
+    readers = []
+    for _ in range(count):
+        reader = await open_reader(file, schema)
+        stack.push_async_callback(reader.close)
+        readers.append(reader)
+    return readers

@@ -1,0 +1,93 @@
+"""Reading the write database: each function asks one thing of a connection, on its thread."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from ..records import GENESIS, EventRecord, Fault, Head, Offset, Outcome, Position, StateRecord, StreamId, Version
+
+__all__ = [
+    "HANDLER",
+    "claim_holder",
+    "cursor_value",
+    "events_after",
+    "events_of_stream",
+    "existing_outcomes",
+    "existing_states",
+    "newest_head",
+    "newest_position",
+]
+
+HANDLER = "handler"
+"""The name under which the cursor of the command handler is kept."""
+
+EVENT_COLUMNS = "position, stream, version, type, schema_version, data, metadata, time, digest, hash"
+STATE_COLUMNS = "stream, version, fingerprint, data"
+OUTCOME_COLUMNS = 'command_id, "offset", digest, status, stream, version, events, position, time, faults'
+
+encode_keys = msgspec.json.Encoder().encode
+decode_faults = msgspec.json.Decoder(tuple[Fault, ...]).decode
+
+
+def newest_head(connection: sqlite3.Connection) -> Head:
+    """Return where the history ends."""
+    row = connection.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
+    return GENESIS if row is None else Head(*row)
+
+
+def newest_position(connection: sqlite3.Connection) -> Position:
+    """Return the position of the newest event, or 0."""
+    (position,) = connection.execute("SELECT max(position) FROM events").fetchone()
+    return position or 0
+
+
+def cursor_value(connection: sqlite3.Connection, partition: int) -> Offset:
+    """Return the offset of the newest handled command of `partition`, or 0."""
+    row = connection.execute(
+        "SELECT value FROM cursors WHERE name = ? AND partition = ?", (HANDLER, partition)
+    ).fetchone()
+    return 0 if row is None else row[0]
+
+
+def existing_states(connection: sqlite3.Connection, streams: Collection[StreamId]) -> dict[StreamId, StateRecord]:
+    """Return the state of each of `streams` that has one."""
+    rows = connection.execute(
+        f"SELECT {STATE_COLUMNS} FROM states WHERE stream IN (SELECT value FROM json_each(?))",
+        (encode_keys(streams).decode(),),
+    ).fetchall()
+    return {row[0]: StateRecord(*row) for row in rows}
+
+
+def existing_outcomes(connection: sqlite3.Connection, command_ids: Collection[str]) -> dict[str, Outcome]:
+    """Return the outcome of each of `command_ids` that has one."""
+    rows = connection.execute(
+        f"SELECT {OUTCOME_COLUMNS} FROM outcomes WHERE command_id IN (SELECT value FROM json_each(?))",
+        (encode_keys(command_ids).decode(),),
+    ).fetchall()
+    return {row[0]: Outcome(*row[:-1], () if row[-1] is None else decode_faults(row[-1])) for row in rows}
+
+
+def claim_holder(connection: sqlite3.Connection, name: str, value: str) -> StreamId | None:
+    """Return the stream that holds the unique `value`, if one does."""
+    row = connection.execute("SELECT stream FROM claims WHERE name = ? AND value = ?", (name, value)).fetchone()
+    return None if row is None else row[0]
+
+
+def events_after(connection: sqlite3.Connection, after: Position, limit: int) -> Sequence[EventRecord]:
+    """Return up to `limit` events that follow position `after`, in order."""
+    rows = connection.execute(
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
+    ).fetchall()
+    return [EventRecord(*row) for row in rows]
+
+
+def events_of_stream(
+    connection: sqlite3.Connection, stream: StreamId, after: Version, limit: int | None
+) -> Sequence[EventRecord]:
+    """Return the events of `stream` that follow version `after`, in order."""
+    rows = connection.execute(
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?",
+        (stream, after, -1 if limit is None else limit),
+    ).fetchall()
+    return [EventRecord(*row) for row in rows]

@@ -1,0 +1,59 @@
+"""What an error of SQLite means: no space, a broken device, another writer, or a statement that it refuses."""
+
+import sqlite3
+from pathlib import Path
+
+from ..errors import Corruption, DiskFull, Locked, StorageFailed, StoreError
+
+__all__ = ["is_damage", "opening_error", "storage_error"]
+
+PRIMARY_CODE = 0xFF
+"""The low byte of an extended result code (https://www.sqlite.org/rescode.html)."""
+
+BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_INTERNAL,
+    }
+)
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def is_damage(error: object) -> bool:
+    """Return whether `error` is SQLite's word that the content of the file is not a sound database."""
+    return isinstance(error, sqlite3.Error) and primary_code(error) in DAMAGED
+
+
+def storage_error(error: Exception, file: Path, operation: str) -> StoreError | None:
+    """Return what `error` says about the file and its device, or ``None`` where the statement is at fault."""
+    if not isinstance(error, sqlite3.Error):
+        return None
+    code = primary_code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(file)
+    if code in BROKEN:
+        return StorageFailed(file, operation, f"{error} ({error.sqlite_errorname})")
+    if code in BUSY:
+        return Locked(file, None)
+    return None
+
+
+def opening_error(error: sqlite3.Error, file: Path, next_step: str) -> StoreError:
+    """Return what `error` means while `file` is opened: damage is found here before anything builds on it."""
+    if is_damage(error):
+        return Corruption(file, None, str(error), next_step)
+    return storage_error(error, file, "open") or StorageFailed(file, "open", error)
+
+
+def primary_code(error: sqlite3.Error) -> int | None:
+    """Return the primary result code; an error that Python's module raised by itself has none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & PRIMARY_CODE

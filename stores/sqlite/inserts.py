@@ -1,0 +1,35 @@
+"""Many rows in few statements.
+
+`sqlite3` drops and retakes the interpreter's lock at each row of ``executemany``, and a busy event loop makes every
+retaking a wait. One statement of many rows is one such hand-over.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import chain, islice
+from typing import TypeAlias
+
+__all__ = ["BulkInsert", "Row"]
+
+Row: TypeAlias = tuple[str | int | bytes | None, ...]
+
+CHUNKS = (64, 8, 1)
+"""Rows in a statement, largest first: the few statements that these make stay prepared."""
+
+
+class BulkInsert:
+    """``INSERT INTO <table> VALUES (...), (...) <tail>``, prepared for a few numbers of rows."""
+
+    def __init__(self, table: str, columns: int, tail: str = "") -> None:
+        row = f"({', '.join('?' * columns)})"
+        self.statements = [(size, f"INSERT INTO {table} VALUES {', '.join([row] * size)} {tail}") for size in CHUNKS]
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        """Insert `rows`, in order."""
+        values = chain.from_iterable(rows)
+        columns = len(rows[0]) if rows else 0
+        left = len(rows)
+        for size, statement in self.statements:
+            while left >= size:
+                connection.execute(statement, tuple(islice(values, size * columns)))
+                left -= size

@@ -1,0 +1,135 @@
+"""Opening a database so that what it shows is what the disk holds, and what it says is kept is on the disk.
+
+One connection per database writes and checkpoints, on one thread; all others are read-only and closed before it:
+SQLite up to 3.51.2 can lose data when two connections write or checkpoint at once (the WAL-reset bug,
+https://www.sqlite.org/wal.html).
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from anyio import CancelScope
+
+from ..errors import StorageFailed
+from .connection import Connection, connect
+from .faults import opening_error
+from .migrations import Schema, check_schema, migrate
+from .settings import Synchronous, apply_settings, memory_settings, reader_settings, writer_settings
+
+__all__ = ["MEMORY", "open_memory", "open_reader", "open_writer", "sync_folder"]
+
+MEMORY = Path(":memory:")
+"""What a database without a file is called in errors."""
+
+
+async def open_writer(file: Path, schema: Schema, synchronous: Synchronous) -> Connection:
+    """Open `file` to write, create it where it is missing, and bring it to the newest version of `schema`.
+
+    The caller vouches that no other connection of this process has the file open.
+
+    Raises:
+        Corruption: it is damaged, or no database of this kind.
+        SchemaTooNew: a newer version of Twofold wrote it.
+        Locked: another process is writing to it.
+        DiskFull, StorageFailed: the device has no room, or failed.
+    """
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        apply_settings(connection, file, writer_settings(synchronous))
+        migrate(connection, schema, file)
+
+    is_new = not file.exists()
+    settle(file)
+    connection = await open_prepared(file_uri(file, "rwc"), file, schema, prepare)
+    if is_new:
+        sync_folder(file.parent)
+    return connection
+
+
+async def open_reader(file: Path, schema: Schema) -> Connection:
+    """Open `file` read-only, beside its writer or without one. It must exist.
+
+    Raises:
+        Corruption, SchemaTooNew, StorageFailed: as `open_writer`.
+    """
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        apply_settings(connection, file, reader_settings())
+        check_schema(connection, schema, file)
+
+    return await open_prepared(file_uri(file, "ro"), file, schema, prepare)
+
+
+async def open_memory(schema: Schema) -> Connection:
+    """Open a database that lives in memory, only as long as this connection."""
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        apply_settings(connection, MEMORY, memory_settings())
+        migrate(connection, schema, MEMORY)
+
+    return await open_prepared("file::memory:", MEMORY, schema, prepare)
+
+
+async def open_prepared(
+    uri: str, file: Path, schema: Schema, prepare: Callable[[sqlite3.Connection], None]
+) -> Connection:
+    """Connect and run `prepare` on the connection; where either fails, nothing stays open."""
+    connection: Connection | None = None
+    try:
+        connection = await connect(uri)
+        await connection.run(prepare)
+    except BaseException as error:
+        if connection is not None:
+            with CancelScope(shield=True):
+                await connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise opening_error(error, file, schema.way_out) from error
+        raise
+    return connection
+
+
+def settle(file: Path) -> None:
+    """Write what a killed process left unwritten of `file` and its ``-wal``, then drop both from the page cache.
+
+    After a failed sync the cache may show a commit that the disk does not hold, and say of it that nothing is left to
+    write. What is read from here on is the disk's. Never call it while this process has the file open: closing a
+    descriptor of a file drops all the locks of the process on it, SQLite's among them.
+
+    Raises:
+        StorageFailed: the device failed.
+    """
+    for part in (file, file.with_name(file.name + "-wal")):
+        try:
+            descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fdatasync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError as error:
+            raise StorageFailed(part, "fdatasync", error) from error
+        finally:
+            os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable; SQLite does not report an error there.
+
+    Raises:
+        StorageFailed: the sync failed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise StorageFailed(folder, "fsync of the folder", error) from error
+    finally:
+        os.close(descriptor)
+
+
+def file_uri(file: Path, mode: str) -> str:
+    """Return the URI by which SQLite opens `file`."""
+    return f"file:{quote(str(file.absolute()))}?mode={mode}"
