@@ -1,0 +1,75 @@
+"""One process per data folder: an advisory lock on a file in it, which the system drops when its holder ends."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from .errors import Locked, StorageFailed
+
+__all__ = ["FolderLock", "lock_holder"]
+
+_NAME = "lock"
+
+
+class FolderLock:
+    """The exclusive right to write in a data folder, held until `release` or the end of the process.
+
+    The descriptor is closed in programs that this process starts, so that none of them keeps the lock. The file holds
+    the holder's process id in decimal, for people; the lock is the ``flock``, and a file left behind locks nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock of `folder`, which is made where it is missing.
+
+        Raises:
+            Locked: another process has it; its id is in the error where it could be read.
+            StorageFailed: the file could not be opened or written.
+        """
+        path = folder / _NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise StorageFailed(path, "open", error) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            holder = _read_pid(self._descriptor)
+            self.release()
+            if error.errno == errno.EWOULDBLOCK:
+                raise Locked(folder, holder) from error
+            raise StorageFailed(path, "locking", error) from error
+
+    def release(self) -> None:
+        """Let the next process have the folder. Releasing twice does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def lock_holder(folder: Path) -> int | None:
+    """Return the id of the process that holds the lock of `folder`, 0 if it cannot be read, or ``None`` if none does.
+
+    It takes no lock, not even for a moment: a process that starts meanwhile is not turned away.
+    """
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        inode = os.fstat(descriptor)
+        pid = _read_pid(descriptor) or 0
+    finally:
+        os.close(descriptor)
+    key = f"{os.major(inode.st_dev):02x}:{os.minor(inode.st_dev):02x}:{inode.st_ino}"
+    locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    is_held = any("FLOCK" in line and key in line.split() for line in locks)
+    return pid if is_held else None
+
+
+def _read_pid(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else None
