@@ -1,4 +1,4 @@
-"""What every test shares: anyio's own pytest plugin, on asyncio."""
+"""What every test shares: anyio's own pytest plugin runs the async ones on asyncio."""
 
 import pytest
 

@@ -1,0 +1,52 @@
+# `make test` runs every check there is, on a machine with make and Python >= 3.11 and nothing else.
+# PYTHON=/path/to/python3 chooses the Python; otherwise the newest on PATH is taken.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# The package as a user has it: an editable install of the root is a finder that mypy and import-linter cannot follow.
+INSTALLED := build/installed
+
+.NOTPARALLEL:
+.PHONY: help test lint pytest installed types layers coverage format clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 12
+
+test: lint pytest types layers  ## every check: style, tests, types and layers
+
+$(READY): pyproject.toml
+	@PYTHON="$(PYTHON)" .ci/virtualenv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+lint: $(READY)  ## style and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+pytest: $(READY)  ## the tests (ARGS="-k torn" passes on to pytest)
+	$(PY) -m pytest tests -q $(ARGS)
+
+# What an older build left in build/lib would go along into the new one.
+installed: $(READY)
+	@rm -rf build
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(INSTALLED) .
+
+types: installed  ## mypy, strict, on the installed package and on all that uses it
+	MYPYPATH=$(INSTALLED) $(PY) -m mypy -p twofold
+	MYPYPATH=$(INSTALLED) $(PY) -m mypy --explicit-package-bases examples benchmarks tests
+
+layers: installed  ## the imports between the folders
+	PYTHONPATH=$(INSTALLED) $(VENV)/bin/lint-imports
+
+coverage: $(READY)  ## the tests, with the branches that none of them took
+	$(PY) -m pytest tests -q --cov --cov-config=pyproject.toml --cov-report=term $(ARGS)
+
+format: $(READY)  ## write the code the way `make lint` wants it
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+
+clean:  ## remove all that make and the tools made
+	rm -rf build dist twofold.egg-info $(VENV) .coverage .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,226 @@
+"""The settings of a deployment: what there is to set, its defaults and bounds, and where a value may come from.
+
+Defaults < ``config.toml`` < the environment < what is passed explicitly. A relative path in the file starts from the
+file's folder, any other from the working directory. Durations are kept in seconds and sizes in bytes.
+"""
+
+import importlib
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..actors.quantities import read_duration, read_size
+from .settings import ConfigError, Given, given_by_environment, given_by_table, nearest, read_sections
+
+__all__ = [
+    "AppSettings",
+    "Config",
+    "ConfigError",
+    "DataSettings",
+    "HandlerSettings",
+    "LogSettings",
+    "ProjectorSettings",
+    "QuerySettings",
+    "SupervisionSettings",
+    "ValidatorSettings",
+    "load_domain",
+]
+
+T = TypeVar("T")
+
+Duration: TypeAlias = Annotated[float, Meta(gt=0, le=366 * 86400, extra={"read": read_duration})]
+SegmentSize: TypeAlias = Annotated[int, Meta(ge=4096, le=1 << 31, extra={"read": read_size})]
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 60, extra={"read": read_size})]
+Hours: TypeAlias = Annotated[float, Meta(ge=0, le=1e6)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
+Connections: TypeAlias = Annotated[int, Meta(ge=1, le=64)]
+
+
+class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which domain runs."""
+
+    domain: str | None = None
+    """The App, as ``module:attribute``; the module is found from the settings' folder."""
+
+
+class DataSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where everything that lasts is kept."""
+
+    dir: Path = Path("data")
+
+
+class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The command log. A handled segment is deleted once it is past both retentions."""
+
+    segment_bytes: SegmentSize = 64 << 20
+    retain_bytes: Size = 1 << 30
+    retain_hours: Hours = 168.0
+
+
+class ValidatorSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How commands are admitted."""
+
+    mailbox: Count = 4096
+    batch: Count = 1000
+    timeout: Duration = 1.0
+    max_unhandled: Count = 100_000
+
+
+class HandlerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How commands are handled."""
+
+    batch: Count = 1000
+    cached_states: Count = 10_000
+
+
+class ProjectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How events are projected."""
+
+    batch: Count = 1000
+
+
+class QuerySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the read database is asked."""
+
+    readers: Connections = 2
+    timeout: Duration = 5.0
+
+
+class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often and how fast a failed actor is replaced."""
+
+    backoff_first: Duration = 0.1
+    backoff_longest: Duration = 5.0
+    restarts: Count = 5
+    within: Duration = 60.0
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings. `Config()` has the defaults and keeps its data below the working directory."""
+
+    app: AppSettings = AppSettings()
+    data: DataSettings = DataSettings()
+    log: LogSettings = LogSettings()
+    validator: ValidatorSettings = ValidatorSettings()
+    handler: HandlerSettings = HandlerSettings()
+    projector: ProjectorSettings = ProjectorSettings()
+    queries: QuerySettings = QuerySettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    file: Path | None = None
+    """The file that was read, if there was one."""
+    folder: Path = Path()
+    """The file's folder, or the working directory: where the domain's module is found."""
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str | None = None,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, object] | None = None,
+    ) -> "Config":
+        """Read the settings from the file at `path`, from the environment and from `overrides`, the strongest.
+
+        Without a `path` it is ``config.toml`` in the working directory, where there is one. `environ` is the process's
+        own unless given. `overrides` names a setting by its path, ``data.dir``; one that is ``None`` was not given.
+
+        Raises:
+            ConfigError: the file cannot be read, or holds what is no setting; all that is wrong is named.
+        """
+        environ = os.environ if environ is None else environ
+        here = Path.cwd()
+        file = _find(path, here)
+        folder = here if file is None else file.parent
+        given = [Given("data", "dir", "data", "the default", folder)]
+        if file is not None:
+            given += given_by_table(_read_toml(file), str(file), folder)
+        given += given_by_environment(environ, here)
+        given += _given_explicitly(overrides or {}, here)
+        config = msgspec.structs.replace(read_sections(cls, given, environ), file=file, folder=folder)
+        if config.supervision.backoff_first > config.supervision.backoff_longest:
+            raise ConfigError("supervision.backoff_first is longer than supervision.backoff_longest. Swap them.")
+        return config
+
+
+def load_domain(config: Config, kind: type[T]) -> T:
+    """Import the App that ``[app] domain`` names and return it.
+
+    `kind` is what it must be: the class `App`. The settings' folder is on `sys.path` while the module is imported, and
+    no longer: a module that the domain needs must be imported at its top. What the module itself raises is passed on.
+
+    Raises:
+        ConfigError: no domain is set, its module or attribute is not there, or the attribute is something else.
+    """
+    named = config.app.domain
+    if named is None:
+        where = f"{config.file} names no domain" if config.file else f"There is no config.toml in {config.folder}"
+        raise ConfigError(f'{where}. Write one with: [app] domain = "module:attribute"')
+    module_name, _, attribute = named.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
+        raise ConfigError(f'app.domain = "{named}" has not the form "module:attribute", as in "shop.domain:app".')
+    with _importable_from(config.folder):
+        module = _import(module_name, named, config.folder)
+    found = getattr(module, attribute, None)
+    if isinstance(found, kind):
+        return found
+    apps = [name for name, value in vars(module).items() if isinstance(value, kind)]
+    hint = nearest(attribute, apps) if apps else f"No {kind.__name__} is in it; make one: app = {kind.__name__}(…)."
+    what = (
+        f"is of the type {type(found).__name__}, and not {kind.__name__}"
+        if hasattr(module, attribute)
+        else "is not there"
+    )
+    raise ConfigError(f'app.domain = "{named}": {attribute} in {module_name} {what}. {hint}')
+
+
+def _find(path: Path | str | None, here: Path) -> Path | None:
+    if path is not None:
+        return here / path
+    file = here / "config.toml"
+    return file if file.exists() else None
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise ConfigError(f"{file} is no TOML: {error}.") from error
+
+
+def _given_explicitly(overrides: Mapping[str, object], here: Path) -> Iterator[Given]:
+    for path, value in overrides.items():
+        section, joined, key = path.partition(".")
+        if value is not None:
+            yield Given(section, key if joined else None, value, f"{path}, as passed", here)
+
+
+def _import(name: str, named: str, folder: Path) -> object:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # Only the module itself or a package on the way to it: another one is missing in the domain's own code.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigError(
+            f'app.domain = "{named}": there is no module {error.name}, neither in {folder} nor among the installed '
+            "ones. Correct the name, or install the module."
+        ) from error
+
+
+@contextmanager
+def _importable_from(folder: Path) -> Iterator[None]:
+    entry = str(folder.absolute())
+    importlib.invalidate_caches()
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
