@@ -27,14 +27,15 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, TypeAlias
 
 __all__ = ["BadFile", "Prices", "Row", "convert", "documents", "main", "read_rows"]
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 DATE_FORMATS = ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M")  # the spreadsheet's own, and that of the publisher's CSV
+REPORTED = ("rows", "documents", "repricings", "orders", "returns", "commands", "other_documents", "skipped_rows")
 
-Command = dict[str, Any]
+Command: TypeAlias = dict[str, Any]
 
 
 class BadFile(Exception):
@@ -132,8 +133,8 @@ def parse_day(text: str) -> str:
 def documents(rows: Iterable[Row], row_counts: Counter[str]) -> Iterator[list[Row]]:
     """Yield each document once its last row was seen, in the order of their first rows.
 
-    The rows of two documents may be interleaved, so `row_counts` says how many rows each has. What is held in memory
-    is the documents that are still incomplete, and those that wait behind them.
+    Rows of documents may be interleaved, so `row_counts` says how many each has. Held in memory are the documents that
+    are still incomplete, and those that wait behind them.
     """
     left = row_counts.copy()
     waiting: dict[str, list[Row]] = {}
@@ -190,10 +191,11 @@ def convert(path: Path, out: TextIO, encoding: str = "utf-8-sig") -> Counter[str
                 counts["repricings"] += 1
                 write(out, reprice(row))
             counts["orders"] += 1
-            write(out, place_order(document))
+            write(out, whole(document, "order", "place"))
         elif number.startswith("C"):
             counts["returns"] += 1
-            write(out, accept_return(document))
+            positive = [row._replace(quantity=abs(row.quantity)) for row in document]
+            write(out, whole(positive, "return", "accept"))
         else:
             counts["other_documents"] += 1
             counts["skipped_rows"] += len(document)
@@ -211,41 +213,32 @@ def reprice(row: Row) -> Command:
     return {"type": "product.reprice", "id": command_id, "data": {"sku": row.sku, "price": f"{row.price:f}"}}
 
 
-def place_order(document: list[Row]) -> Command:
-    """Return the command that places a document's rows as an order, the bad ones too: refusing is the shop's part."""
+def whole(document: list[Row], kind: str, verb: str) -> Command:
+    """Return the command that hands in a document with all its rows, the bad ones too: refusing is the shop's part."""
     first = document[0]
-    lines = [line(row.sku, row.quantity, row.price) for row in document]
-    data = {"order_id": first.document, "country": first.country, "customer": first.customer, "lines": lines}
-    return {"type": "order.place", "id": f"order-{first.document}", "data": data}
-
-
-def accept_return(document: list[Row]) -> Command:
-    """Return the command that takes a document's rows back; the file counts them as negative quantities."""
-    first = document[0]
-    lines = [line(row.sku, abs(row.quantity), row.price) for row in document]
-    data = {"return_id": first.document, "country": first.country, "customer": first.customer, "lines": lines}
-    return {"type": "return.accept", "id": f"return-{first.document}", "data": data}
-
-
-def line(sku: str, quantity: int, price: Decimal) -> dict[str, str | int]:
-    """Return one line; its price is text, because a JSON number would pass through a binary float."""
-    return {"sku": sku, "quantity": quantity, "unit_price": f"{price:f}"}
+    # A price is text, because a JSON number would pass through a binary float on its way.
+    lines = [{"sku": row.sku, "quantity": row.quantity, "unit_price": f"{row.price:f}"} for row in document]
+    data = {f"{kind}_id": first.document, "country": first.country, "customer": first.customer, "lines": lines}
+    return {"type": f"{kind}.{verb}", "id": f"{kind}-{first.document}", "data": data}
 
 
 def write(out: TextIO, command: Command) -> None:
-    """Write one command as one line."""
-    out.write(json.dumps(command, ensure_ascii=False, separators=(",", ":")) + "\n")
+    """Write one command as one line, in ASCII, which no terminal or pipe can spoil."""
+    out.write(json.dumps(command, separators=(",", ":")) + "\n")
 
 
 def progress(rows: Iterable[Row], doing: str) -> Iterator[Row]:
     """Pass `rows` on, and tell a person at a terminal how many they were."""
     watched = sys.stderr.isatty()
-    for number, row in enumerate(rows, start=1):
-        if watched and number % 10_000 == 0:
-            print(f"\r{doing}: {number:,} rows", end="", file=sys.stderr, flush=True)
-        yield row
-    if watched:
-        print(file=sys.stderr)
+    try:
+        for number, row in enumerate(rows, start=1):
+            if watched and number % 10_000 == 0:
+                sys.stderr.write(f"\r{doing}: {number:,} rows")
+                sys.stderr.flush()
+            yield row
+    finally:
+        if watched:
+            sys.stderr.write("\n")
 
 
 @contextmanager
@@ -286,12 +279,11 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (BadFile, OSError) as problem:
-        print(problem, file=sys.stderr)
+        sys.stderr.write(f"{problem}\n")
         return 1
     counts["commands"] = counts["repricings"] + counts["orders"] + counts["returns"]
-    names = ("rows", "documents", "repricings", "orders", "returns", "commands", "other_documents", "skipped_rows")
-    for name in names:
-        print(f"{name:<16}{counts[name]:>10}", file=sys.stderr)
+    for name in REPORTED:
+        sys.stderr.write(f"{name:<16}{counts[name]:>10}\n")
     return 0
 
 
