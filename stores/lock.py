@@ -51,23 +51,25 @@ class FolderLock:
 
 
 def lock_holder(folder: Path) -> int | None:
-    """Return the id of the process that holds the lock of `folder`, 0 if it cannot be read, or ``None`` if none does.
+    """Return the id of the process that holds the lock of `folder`, or ``None`` if none does.
 
-    It takes no lock, not even for a moment: a process that starts meanwhile is not turned away.
+    It takes no lock, not even for a moment, so that a process that starts meanwhile is not turned away: the kernel's
+    list of locks says whether the process that the file names holds it. The list's device numbers are left out of
+    the comparison: on btrfs they differ from those of the file.
     """
     try:
         descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        inode = os.fstat(descriptor)
-        pid = _read_pid(descriptor) or 0
+        inode, pid = os.fstat(descriptor).st_ino, _read_pid(descriptor)
     finally:
         os.close(descriptor)
-    key = f"{os.major(inode.st_dev):02x}:{os.minor(inode.st_dev):02x}:{inode.st_ino}"
-    locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    is_held = any("FLOCK" in line and key in line.split() for line in locks)
-    return pid if is_held else None
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        _, kind, *rest = line.split()
+        if kind == "FLOCK" and rest[2:3] == [str(pid)] and rest[3].endswith(f":{inode}"):
+            return pid
+    return None
 
 
 def _read_pid(descriptor: int) -> int | None:

@@ -6,7 +6,6 @@ read, and all of them by `audit.faults`. See docs/log-format.md for what each cr
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import structlog
@@ -14,9 +13,10 @@ import structlog
 from ..files import TEMPORARY, Files, failing, write_durably
 from ..records import Offset
 from .frame import BadBatch, Place
-from .manifest import MANIFEST, Manifest, Seal, read_manifest, write_manifest
+from .joins import join_faults, open_segment, seal_fault
+from .manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from .reader import Window, find_later_batch, walk
-from .segment import SEGMENT_HEADER_SIZE, SUFFIX, Segment, corrupt, read_header
+from .segment import SUFFIX, Segment, corrupt
 
 __all__ = ["FIRST", "TORN", "Recovered", "RecoveryReport", "recover"]
 
@@ -60,12 +60,13 @@ def recover(files: Files, folder: Path) -> Recovered:
     """
     names = files.names(folder)
     manifest = read_manifest(files, folder)
-    segments = [_open(files, folder / name) for name in names if name.endswith(SUFFIX)]
+    segments = [open_segment(files, folder / name) for name in names if name.endswith(SUFFIX)]
     if manifest is None:
         return _new(files, folder, segments)
     outdated = [s for s in segments if s.header.number < manifest.oldest]
     segments = [s for s in segments if s.header.number >= manifest.oldest]
-    check_segments(folder, manifest, segments)
+    for fault in join_faults(folder, manifest, segments):
+        raise fault
     leftovers = [folder / name for name in names if name.endswith(TEMPORARY)] + [s.path for s in outdated]
     if not segments:
         _remove(files, folder, leftovers)
@@ -91,53 +92,6 @@ def _new(files: Files, folder: Path, segments: list[Segment]) -> Recovered:
     return Recovered([], FIRST, manifest, RecoveryReport(True, 0, 0))
 
 
-def _open(files: Files, path: Path) -> Segment:
-    with failing(path, "read"):
-        descriptor = files.open(path)
-        try:
-            data, size = files.read(descriptor, SEGMENT_HEADER_SIZE, 0), files.size(descriptor)
-        finally:
-            files.close(descriptor)
-    header, first = read_header(path, data)
-    return Segment(path, header, first, size)
-
-
-def check_segments(folder: Path, manifest: Manifest, segments: list[Segment]) -> None:
-    """Check that the segments are those of the manifest and follow one another.
-
-    Raises:
-        Corruption: one is missing, doubled, swapped, longer or shorter than it was.
-    """
-    if not segments and manifest.newest == 0:
-        return
-    if not segments or segments[0].header.number != manifest.oldest:
-        raise corrupt(folder, None, f"segment {manifest.oldest}, the oldest that must be there, is missing")
-    for before, segment in pairwise(segments):
-        _check_join(before, segment)
-    _check_newest(folder, manifest, segments[-1])
-
-
-def _check_join(before: Segment, segment: Segment) -> None:
-    header = segment.header
-    if header.number != before.header.number + 1 or header.previous_id != before.header.id:
-        what = f"segment {header.number} does not follow segment {before.header.number}: one is missing or foreign"
-        raise corrupt(segment.path, 0, what)
-    if header.previous_size != before.size:
-        what = f"the segment is {before.size} bytes long, and was {header.previous_size} when it was full"
-        raise corrupt(before.path, min(before.size, header.previous_size), what)
-
-
-def _check_newest(folder: Path, manifest: Manifest, newest: Segment) -> None:
-    header = newest.header
-    if header.number < manifest.newest:
-        raise corrupt(folder, None, f"segment {manifest.newest}, the newest that must be there, is missing")
-    if header.number == manifest.newest and header.id != manifest.newest_id:
-        raise corrupt(newest.path, 0, f"the segment is not the one of the manifest, {manifest.newest_id:016x}")
-    follows = header.number == manifest.newest + 1 and newest.size == SEGMENT_HEADER_SIZE and manifest.seal is None
-    if header.number > manifest.newest and not follows:
-        raise corrupt(newest.path, 0, f"the manifest does not know the segment; its newest is {manifest.newest}")
-
-
 def _settle_tail(files: Files, tail: Segment, manifest: Manifest) -> tuple[Place, int, Path | None]:
     """Return the end of the log, how many bytes of a torn tail were cut there, and where a copy of them is."""
     with failing(tail.path, "open"):
@@ -148,9 +102,9 @@ def _settle_tail(files: Files, tail: Segment, manifest: Manifest) -> tuple[Place
         with failing(tail.path, "dropping the cached pages"):
             files.drop_cached(descriptor)
         window = Window(files, tail.path, descriptor, tail.size)
-        end, bad = scan_tail(window, tail)
-        if manifest.seal is not None:
-            check_seal(tail, manifest.seal, end, bad)
+        end, bad = _scan_tail(window, tail)
+        if manifest.seal is not None and (fault := seal_fault(tail, manifest.seal, end, bad)):
+            raise fault
         if bad is None:
             return end, 0, None
         torn = bytes(window.at(end.position, tail.size))
@@ -169,7 +123,7 @@ def _settle_tail(files: Files, tail: Segment, manifest: Manifest) -> tuple[Place
     return end, len(torn), copy
 
 
-def scan_tail(window: Window, tail: Segment) -> tuple[Place, BadBatch | None]:
+def _scan_tail(window: Window, tail: Segment) -> tuple[Place, BadBatch | None]:
     """Return where the sound batches of the newest segment end, and what stands there if not its end.
 
     Raises:
@@ -187,19 +141,6 @@ def scan_tail(window: Window, tail: Segment) -> tuple[Place, BadBatch | None]:
             raise corrupt(tail.path, end.position, what) from bad
         return end, bad
     return end, None
-
-
-def check_seal(tail: Segment, seal: Seal, end: Place, bad: BadBatch | None) -> None:
-    """Check that a log that was closed cleanly ends where it ended then.
-
-    Raises:
-        Corruption: it ends elsewhere, or something stands behind its end.
-    """
-    if bad is not None:
-        raise corrupt(tail.path, end.position, f"{bad.what}, in a log that was closed cleanly") from bad
-    if Seal.at(end) != seal:
-        what = f"the log was closed cleanly at offset {seal.end}, byte {seal.size}, and ends at offset {end.offset - 1}"
-        raise corrupt(tail.path, end.position, what)
 
 
 def _remove(files: Files, folder: Path, leftovers: list[Path]) -> None:
