@@ -1,7 +1,6 @@
 """Durations and sizes: what is understood, and what is refused rather than guessed."""
 
 import pytest
-
 from twofold.actors.quantities import read_duration, read_size
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from msgspec import Struct
-
 from twofold import App, Context, EventMeta, ReadDb, Reject, Statement, sql
 
 app = App("smoke")

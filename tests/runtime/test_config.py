@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from twofold.runtime.config import Config, ConfigError, load_domain
 from twofold.runtime.settings import is_section
 

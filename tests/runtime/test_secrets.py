@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from twofold.runtime.secrets import LARGEST, SecretError, read_secret
 
 CANARY = "hunter2-canary"

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import pytest
 from msgspec import Meta, Struct
-
 from twofold.runtime.secrets import Secret
 from twofold.runtime.settings import ConfigError, given_by_environment, given_by_table, read_sections
 
