@@ -43,6 +43,7 @@ def data_digest(data: str) -> bytes:
 
 def event_hash(
     before: bytes,
+    *,
     position: int,
     stream: str,
     version: int,
@@ -59,12 +60,22 @@ def event_hash(
 
 
 def seal(
-    head: Head, stream: str, version: int, event_type: str, schema_version: int, data: str, metadata: str, time: int
+    head: Head, stream: str, version: int, *, event_type: str, schema_version: int, data: str, metadata: str, time: int
 ) -> EventRecord:
     """Return the event that follows `head`, with its position, digest and hash."""
     position = head[0] + 1
-    digest = sha256(data.encode()).digest()
-    link = event_hash(head[1], position, stream, version, event_type, schema_version, metadata, time, digest)
+    digest = data_digest(data)
+    link = event_hash(
+        head[1],
+        position=position,
+        stream=stream,
+        version=version,
+        event_type=event_type,
+        schema_version=schema_version,
+        metadata=metadata,
+        time=time,
+        digest=digest,
+    )
     return EventRecord(position, stream, version, event_type, schema_version, data, metadata, time, digest, link)
 
 
@@ -81,14 +92,14 @@ def verify(events: Iterable[EventRecord], head: Head) -> Iterator[BrokenLink]:
             yield BrokenLink(event.position, "its data is not what was written")
         expected = event_hash(
             before,
-            event.position,
-            event.stream,
-            event.version,
-            event.type,
-            event.schema_version,
-            event.metadata,
-            event.time,
-            event.digest,
+            position=event.position,
+            stream=event.stream,
+            version=event.version,
+            event_type=event.type,
+            schema_version=event.schema_version,
+            metadata=event.metadata,
+            time=event.time,
+            digest=event.digest,
         )
         if event.hash != expected:
             yield BrokenLink(event.position, "its hash does not follow from the event before and its own envelope")

@@ -14,6 +14,7 @@ __all__ = [
     "DuplicateCommand",
     "ForeignAwait",
     "Locked",
+    "NoSuchStore",
     "QueryTimeout",
     "ReadOnly",
     "SchemaTooNew",
@@ -96,6 +97,14 @@ class StoreClosed(StoreError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what} is closed. Open it again.")
+
+
+class NoSuchStore(StoreError):
+    """A store was to be opened to read, and there is none."""
+
+    def __init__(self, file: Path | str) -> None:
+        self.file = Path(file)
+        super().__init__(f"There is no {file}. Check the path, or start Twofold there once.")
 
 
 class ReadOnly(StoreError):

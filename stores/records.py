@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "OutcomeStatus",
     "Position",
+    "ProjectionSchema",
     "StateRecord",
     "Statement",
     "StreamId",
@@ -167,3 +168,12 @@ class Statement(NamedTuple):
 
     sql: str
     parameters: tuple[str | int | float | bytes | None, ...]
+
+
+class ProjectionSchema(Struct, frozen=True):
+    """The tables of one projection; where its version or its SQL changes, the read database is built anew."""
+
+    name: str
+    version: int
+    sql: str
+    """``CREATE TABLE ...; CREATE INDEX ...``: run once, in an empty database that it shares with other projections."""

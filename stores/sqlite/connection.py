@@ -53,4 +53,6 @@ async def connect(uri: str) -> Connection:
             uri, uri=True, isolation_level=None, cached_statements=STATEMENTS_KEPT_PREPARED, check_same_thread=True
         )
 
-    return await Connection(connector, ROWS_FETCHED_AT_ONCE)
+    connection = Connection(connector, ROWS_FETCHED_AT_ONCE)
+    await connection
+    return connection

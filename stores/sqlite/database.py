@@ -101,7 +101,7 @@ class Database:
             self._refuse_once_over()
             reader = self._idle_readers.pop()
             try:
-                return await reader.run(partial(self._guarded, work))
+                return await reader.run(partial(self._guarded, self._reading(work)))
             finally:
                 self._idle_readers.append(reader)
 
@@ -116,6 +116,9 @@ class Database:
             raise self._failure
         if self._is_closed:
             raise StoreClosed(str(self.file))
+
+    def _reading(self, work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+        return partial(without_writing, work) if self.file is MEMORY else work
 
     def _guarded(self, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
         """Run `work` on the thread; a failure is noted here, where no cancellation can hide it."""
@@ -143,3 +146,12 @@ async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitS
         stack.push_async_callback(reader.close)
         readers.append(reader)
     return readers
+
+
+def without_writing(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    """Run `work` on a connection that otherwise writes, as if it only read."""
+    connection.execute("PRAGMA query_only = 1")
+    try:
+        return work(connection)
+    finally:
+        connection.execute("PRAGMA query_only = 0")

@@ -49,11 +49,9 @@ class SqliteEventStore:
         return cls(await Database.open_read_only(file, WRITE_DB, readers=1))
 
     async def head(self) -> Head:
-        """Return where the history ends."""
         return await self._database.read(newest_head)
 
     async def cursor(self, partition: int = 0) -> Offset:
-        """Return the offset of the newest handled command of `partition`, or 0."""
         return await self._database.read(partial(cursor_value, partition=partition))
 
     async def commit(self, commit: Commit) -> None:
@@ -65,23 +63,20 @@ class SqliteEventStore:
         await self._database.write(partial(write_commit, file=self._database.file, commit=commit))
 
     async def states(self, streams: Collection[StreamId]) -> dict[StreamId, StateRecord]:
-        """Return the newest committed state of each of `streams` that has one."""
         return await self._database.read(partial(existing_states, streams=streams))
 
     async def outcomes(self, command_ids: Collection[str]) -> dict[str, Outcome]:
-        """Return the outcome of each of `command_ids` that has one."""
         return await self._database.read(partial(existing_outcomes, command_ids=command_ids))
 
     async def claim_holder(self, name: str, value: str) -> StreamId | None:
-        """Return the stream that holds the unique `value`, if one does."""
         return await self._database.read(partial(claim_holder, name=name, value=value))
 
     async def read(self, after: Position, limit: int) -> Sequence[EventRecord]:
-        """Return up to `limit` events that follow position `after`, in order, without gaps."""
         return await self._database.read(partial(events_after, after=after, limit=limit))
 
-    async def read_stream(self, stream: StreamId, after: Version = 0, limit: int | None = None) -> Sequence[EventRecord]:
-        """Return the events of `stream` that follow version `after`, in order."""
+    async def read_stream(
+        self, stream: StreamId, after: Version = 0, limit: int | None = None
+    ) -> Sequence[EventRecord]:
         return await self._database.read(partial(events_of_stream, stream=stream, after=after, limit=limit))
 
     async def quick_check(self) -> list[str]:
@@ -89,5 +84,4 @@ class SqliteEventStore:
         return await self._database.read(quick_check)
 
     async def close(self) -> None:
-        """Finish what is under way and release the files. Closing twice does nothing."""
         await self._database.close()

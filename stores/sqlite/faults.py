@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import Corruption, DiskFull, Locked, StorageFailed, StoreError
 
-__all__ = ["is_damage", "opening_error", "storage_error"]
+__all__ = ["is_about_the_file", "is_damage", "is_interrupt", "opening_error", "storage_error"]
 
 PRIMARY_CODE = 0xFF
 """The low byte of an extended result code (https://www.sqlite.org/rescode.html)."""
@@ -30,6 +30,20 @@ BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 def is_damage(error: object) -> bool:
     """Return whether `error` is SQLite's word that the content of the file is not a sound database."""
     return isinstance(error, sqlite3.Error) and primary_code(error) in DAMAGED
+
+
+def is_interrupt(error: object) -> bool:
+    """Return whether a progress handler ended the statement."""
+    return isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_INTERRUPT
+
+
+def is_about_the_file(error: object) -> bool:
+    """Return whether a query's `error` comes from the file; that of a write, which ``query_only`` refuses, does not."""
+    return (
+        isinstance(error, sqlite3.Error)
+        and primary_code(error) in BROKEN | BUSY
+        and primary_code(error) != sqlite3.SQLITE_READONLY
+    )
 
 
 def storage_error(error: Exception, file: Path, operation: str) -> StoreError | None:

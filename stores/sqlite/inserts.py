@@ -22,7 +22,10 @@ class BulkInsert:
 
     def __init__(self, table: str, columns: int, tail: str = "") -> None:
         row = f"({', '.join('?' * columns)})"
-        self.statements = [(size, f"INSERT INTO {table} VALUES {', '.join([row] * size)} {tail}") for size in CHUNKS]
+        self.statements = [
+            (size, f"INSERT INTO {table} VALUES {', '.join([row] * size)} {tail}")  # noqa: S608 - our own table names
+            for size in CHUNKS
+        ]
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Insert `rows`, in order."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from anyio import CancelScope
 
-from ..errors import StorageFailed
+from ..errors import NoSuchStore, StorageFailed
 from .connection import Connection, connect
 from .faults import opening_error
 from .migrations import Schema, check_schema, migrate
@@ -53,8 +53,11 @@ async def open_reader(file: Path, schema: Schema) -> Connection:
     """Open `file` read-only, beside its writer or without one. It must exist.
 
     Raises:
+        NoSuchStore: there is no such file.
         Corruption, SchemaTooNew, StorageFailed: as `open_writer`.
     """
+    if not file.exists():
+        raise NoSuchStore(file)
 
     def prepare(connection: sqlite3.Connection) -> None:
         apply_settings(connection, file, reader_settings())

@@ -1,0 +1,93 @@
+"""One generation of the read database: a file that projections fill and queries read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from ..protocols import ReadDb, Snapshot
+from ..records import Position, ProjectionSchema, Statement
+from .checks import quick_check
+from .database import Database
+from .migrations import READ_DB
+from .projecting import Fingerprints, apply_statements, create_projections, recorded_projections
+from .read_query import ask_snapshot, read_position
+
+__all__ = ["Generation"]
+
+Built = TypeVar("Built", bound="Generation")
+
+
+class Generation:
+    """Implements `ReadStore` on one file, or in memory.
+
+    It syncs at checkpoints only (``synchronous=NORMAL``): after a power cut it may stand at an earlier position, whole,
+    and the projector goes on from there.
+    """
+
+    def __init__(self, database: Database, query_timeout: float) -> None:
+        self.file = database.file
+        self._database = database
+        self._query_timeout = query_timeout
+
+    @classmethod
+    async def create(
+        cls, file: Path, projections: Sequence[ProjectionSchema], *, readers: int, query_timeout: float
+    ) -> Self:
+        """Create `file` at position 0, with the tables of `projections`.
+
+        Raises:
+            StatementFailed: SQLite refused a schema.
+            DiskFull, StorageFailed: the device has no room, or failed.
+        """
+        return await with_tables(await cls.open(file, readers=readers, query_timeout=query_timeout), projections)
+
+    @classmethod
+    async def open(cls, file: Path, *, readers: int, query_timeout: float) -> Self:
+        """Open `file` to fill and to query it; raises as `Database.open` does."""
+        return cls(await Database.open(file, READ_DB, "NORMAL", readers=readers), query_timeout)
+
+    @classmethod
+    async def open_read_only(cls, file: Path, *, readers: int, query_timeout: float) -> Self:
+        """Open `file` to query it; `apply` raises `ReadOnly`. See `Database.open_read_only`."""
+        return cls(await Database.open_read_only(file, READ_DB, readers=readers), query_timeout)
+
+    @classmethod
+    async def in_memory(cls, projections: Sequence[ProjectionSchema], *, query_timeout: float) -> Self:
+        """Create a generation that lives in memory; raises as `create` does."""
+        return await with_tables(cls(await Database.in_memory(READ_DB), query_timeout), projections)
+
+    async def build(self, projections: Sequence[ProjectionSchema]) -> None:
+        """Create the tables of `projections` in a new file, and record that they build it."""
+        await self._database.write(partial(create_projections, file=self.file, projections=projections))
+
+    async def projections(self) -> Fingerprints:
+        """Return what tells the projections that built this generation from others."""
+        return await self._database.read(recorded_projections)
+
+    async def position(self) -> Position:
+        return await self._database.read(read_position)
+
+    async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
+        work = partial(apply_statements, file=self.file, statements=statements, expected=expected, position=position)
+        await self._database.write(work)
+
+    async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
+        return await self._database.read(partial(ask_snapshot, ask=ask, seconds=self._query_timeout))
+
+    async def quick_check(self) -> list[str]:
+        """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""
+        return await self._database.read(quick_check)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def with_tables(generation: Built, projections: Sequence[ProjectionSchema]) -> Built:
+    """Return the new `generation` with the tables of `projections`, or close it."""
+    try:
+        await generation.build(projections)
+    except BaseException:
+        await generation.close()
+        raise
+    return generation

@@ -1,0 +1,96 @@
+"""A query's way through the read database: one snapshot, one thread, a limit on its time, and no way to write."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ..errors import ForeignAwait, QueryTimeout, StatementFailed
+from ..protocols import ReadDb, Snapshot, SqlValue
+from .faults import is_about_the_file, is_interrupt
+
+__all__ = ["ask_snapshot", "read_position"]
+
+Rows = TypeVar("Rows")
+
+A_READ = re.compile(r"\s*(SELECT|WITH|VALUES|EXPLAIN)\b", re.IGNORECASE)
+STEPS_BETWEEN_LOOKS = 50_000
+"""Steps of SQLite's virtual machine, a millisecond or so, from one look at the clock to the next."""
+
+
+class SnapshotDb:
+    """Implements `ReadDb` on the connection's thread: its methods are awaited, and never wait."""
+
+    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+
+    async def rows(self, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
+        """Return all rows of a SELECT."""
+        return self._fetch(sql, parameters, sqlite3.Cursor.fetchall)
+
+    async def row(self, sql: str, *parameters: SqlValue) -> tuple[SqlValue, ...] | None:
+        """Return the first row of a SELECT, or ``None``."""
+        row: tuple[SqlValue, ...] | None = self._fetch(sql, parameters, sqlite3.Cursor.fetchone)
+        return row
+
+    async def value(self, sql: str, *parameters: SqlValue) -> SqlValue:
+        """Return the first column of the first row of a SELECT, or ``None``."""
+        row = self._fetch(sql, parameters, sqlite3.Cursor.fetchone)
+        return None if row is None else row[0]
+
+    def is_late(self) -> bool:
+        """Return whether the query's time is over."""
+        return time.monotonic() > self._deadline
+
+    def _fetch(self, sql: str, parameters: tuple[SqlValue, ...], fetch: Callable[[sqlite3.Cursor], Rows]) -> Rows:
+        if self.is_late():
+            raise QueryTimeout(self._seconds)
+        if A_READ.match(sql) is None:
+            raise StatementFailed(sql, "A query only reads: it begins with SELECT, WITH, VALUES or EXPLAIN")
+        try:
+            cursor = self._connection.execute(sql, parameters)
+            try:
+                return fetch(cursor)
+            finally:
+                cursor.close()
+        except Exception as error:
+            if is_interrupt(error):
+                raise QueryTimeout(self._seconds) from error
+            if is_about_the_file(error):
+                raise
+            raise StatementFailed(sql, error) from error
+
+
+def read_position(connection: sqlite3.Connection) -> int:
+    """Return the position of the newest event that was applied, or 0."""
+    (position,) = connection.execute("SELECT position FROM twofold_cursor").fetchone()
+    return int(position)
+
+
+def ask_snapshot(
+    connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float
+) -> Snapshot:
+    """Run `ask` in one read transaction, and return its result with the position that it saw."""
+    db = SnapshotDb(connection, seconds)
+    connection.set_progress_handler(db.is_late, STEPS_BETWEEN_LOOKS)
+    connection.execute("BEGIN")
+    try:
+        position = read_position(connection)
+        return Snapshot(drive(ask, db), position)
+    finally:
+        connection.set_progress_handler(None, 0)
+        connection.execute("ROLLBACK")
+
+
+def drive(ask: Callable[[ReadDb], Awaitable[object]], db: ReadDb) -> object:
+    """Run the coroutine of `ask` to its end, here and now: a `ReadDb` answers at once, and nothing else can."""
+    steps = ask(db).__await__()
+    try:
+        awaited = next(steps)
+    except StopIteration as end:
+        return end.value
+    steps.close()
+    raise ForeignAwait(getattr(ask, "__qualname__", repr(ask)), awaited)
