@@ -39,6 +39,8 @@ EVENTS_OF_STREAM = """
 SELECT position, stream, version, type, schema_version, data, metadata, time, digest, hash
 FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?
 """
+FAULTS = 9
+"""The column of an outcome that is decoded; most have none."""
 NO_LIMIT = -1
 
 encode_keys = msgspec.json.Encoder().encode
@@ -72,13 +74,13 @@ def existing_states(connection: sqlite3.Connection, streams: Collection[StreamId
 def existing_outcomes(connection: sqlite3.Connection, command_ids: Collection[str]) -> dict[str, Outcome]:
     """Return the outcome of each of `command_ids` that has one."""
     rows = connection.execute(OUTCOMES, (encode_keys(command_ids).decode(),)).fetchall()
-    return {row[0]: outcome_of(*row) for row in rows}
+    return {row[0]: outcome_of(row) for row in rows}
 
 
-def outcome_of(*row: Any) -> Outcome:
+def outcome_of(row: tuple[Any, ...]) -> Outcome:
     """Return the outcome that a row keeps, with its faults decoded."""
-    *fields, faults = row
-    return Outcome(*fields, () if faults is None else decode_faults(faults))
+    fields, faults = row[:FAULTS], row[FAULTS]
+    return Outcome(*fields) if faults is None else Outcome(*(*fields, decode_faults(faults)))
 
 
 def claim_holder(connection: sqlite3.Connection, name: str, value: str) -> StreamId | None:
