@@ -6,6 +6,7 @@ import lzma
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -194,6 +195,22 @@ def test_a_document_is_handed_on_as_soon_as_its_last_row_was_read(tmp_path: Path
     documents = online_retail.documents(rows(), Counter({"1": 2, "2": 1, "3": 1}))
     assert len(next(documents)) == 2
     assert read == ["1", "1"]
+
+
+def test_four_times_the_rows_take_no_more_memory(tmp_path: Path) -> None:
+    def peak(days: int) -> int:
+        dates = [f"2010-{day // 28 + 1:02}-{day % 28 + 1:02}" for day in range(days)]
+        rows = (row(str(invoice), f"sku-{i}", day=date) for invoice, date in enumerate(dates) for i in range(100))
+        path = write_rows(tmp_path / "rows.csv", *rows)
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            tracemalloc.start()
+            try:
+                online_retail.convert(path, nowhere)
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+    assert peak(120) < 2 * peak(30)
 
 
 def test_codes_that_differ_in_case_are_two_products(convert: Convert) -> None:
