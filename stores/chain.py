@@ -59,7 +59,7 @@ def event_hash(
     return sha256(b"".join((head, s, t, m, digest))).digest()
 
 
-def seal(  # noqa: PLR0917 - once an event, so in the order of the record and without names
+def seal(
     head: Head, stream: str, version: int, event_type: str, schema_version: int, data: str, metadata: str, time: int
 ) -> EventRecord:
     """Return the event that follows `head`, with its position, digest and hash."""
