@@ -175,5 +175,5 @@ class ProjectionSchema(Struct, frozen=True):
 
     name: str
     version: int
-    sql: str
+    schema: str
     """``CREATE TABLE ...; CREATE INDEX ...``: run once, in an empty database that it shares with other projections."""

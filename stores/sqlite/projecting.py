@@ -25,7 +25,7 @@ Fingerprints = frozenset[tuple[str, int, bytes]]
 
 def fingerprints(projections: Sequence[ProjectionSchema]) -> Fingerprints:
     """Return what tells `projections` from others."""
-    return frozenset((each.name, each.version, sha256(each.sql.encode()).digest()) for each in projections)
+    return frozenset((each.name, each.version, sha256(each.schema.encode()).digest()) for each in projections)
 
 
 def recorded_projections(connection: sqlite3.Connection) -> Fingerprints:
@@ -41,9 +41,9 @@ def create_projections(connection: sqlite3.Connection, file: Path, projections: 
     """
     for each in projections:
         try:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{each.sql}\n;COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE;\n{each.schema}\n;COMMIT;")
         except sqlite3.Error as error:
-            raise storage_error(error, file, "create") or StatementFailed(each.sql, error) from error
+            raise storage_error(error, file, "create") or StatementFailed(each.schema, error) from error
     with transaction(connection, file):
         connection.executemany("INSERT INTO twofold_projections VALUES (?, ?, ?)", sorted(fingerprints(projections)))
 
