@@ -168,6 +168,7 @@ def test_the_domain_is_imported_from_the_folder_of_the_settings(site: Path, modu
     ("named", "reason"),
     [
         ("absent:app", "there is no module absent, neither in .*/site nor"),
+        ("absent.orders:app", "there is no module absent, neither"),
         ("orders.late:app", r"there is no module orders\.late"),
         ("orders:ap", r"ap in orders is not there\. Did you mean app\?"),
         ("orders:number", r"number in orders is of the type int, and not Fraction\. Known are: app\."),

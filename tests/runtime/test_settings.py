@@ -101,6 +101,10 @@ def test_a_value_that_is_overruled_is_checked_all_the_same() -> None:
     assert len(problems({"mail": {"port": "x"}}, {"TWOFOLD_MAIL__PORT": "25"})) == 1
 
 
+def test_a_section_that_is_unknown_is_refused_also_when_it_is_empty() -> None:
+    assert problems({"mial": {}}) == ("site.toml: mial: there is no section mial. Did you mean mail?",)
+
+
 def test_a_quoted_key_with_a_dot_is_no_way_into_a_section() -> None:
     assert problems({"mail.port": 25}) == ("site.toml: mail.port: there is no section mail.port. Did you mean mail?",)
 
