@@ -1,0 +1,139 @@
+"""A batch of commands as it is decided: what it will change, kept apart from what is committed.
+
+State moves only with the commit, so nothing here touches the handler's cache or head. A batch that fails is dropped.
+"""
+
+from collections.abc import Mapping
+
+from ..stores.chain import seal
+from ..stores.protocols import EventStore
+from ..stores.records import (
+    ClaimChange,
+    Commit,
+    EventRecord,
+    Fault,
+    Head,
+    LoggedCommand,
+    Offset,
+    Outcome,
+    OutcomeStatus,
+    StateRecord,
+    StreamId,
+)
+from .decision import Decision, DomainFault, Loaded, decide, metadata_of, save
+from .domain import Claim, Domain, Reject
+
+__all__ = ["BatchDraft"]
+
+
+class BatchDraft:
+    """Decides commands one after the other, each on what those before it left."""
+
+    def __init__(
+        self, domain: Domain, store: EventStore, head: Head, streams: Mapping[StreamId, Loaded | DomainFault]
+    ) -> None:
+        self.head = head
+        self.events: list[EventRecord] = []
+        self.outcomes: list[Outcome] = []
+        self.changed: dict[StreamId, Loaded] = {}
+        self._states: dict[StreamId, StateRecord] = {}
+        self._claims: list[ClaimChange] = []
+        self._holders: dict[tuple[str, str], StreamId | None] = {}
+        self._domain = domain
+        self._store = store
+        self._streams = dict(streams)
+
+    async def add(self, logged: LoggedCommand) -> None:
+        """Decide one command. Whatever its rules do, there is one outcome more."""
+        stream = logged.command.stream
+        loaded = self._streams[stream]
+        definition = self._domain.commands.get(logged.command.type)
+        expected = logged.command.expected_version
+        try:
+            if isinstance(loaded, DomainFault):
+                raise loaded
+            if definition is None:
+                raise DomainFault(f"no command is called {logged.command.type!r} any more; register it again")
+            if expected is not None and expected != loaded.version:
+                facts: dict[str, str | int | float | bool | None] = {"expected": expected, "actual": loaded.version}
+                self._refuse(logged, "conflict", Fault("version.conflict", "", "the stream has moved on", facts))
+                return
+            decision = decide(definition, logged, loaded)
+            claims = [await self._claim(claim, stream) for claim in decision.claims]
+            state = save(definition.decider, stream, decision.after) if decision.events else None
+        except Reject as refusal:
+            self._refuse(logged, "rejected", refusal.fault)
+        except Exception as error:
+            self.fail(logged, error)
+        else:
+            self._accept(logged, decision, claims, state)
+
+    def fail(self, logged: LoggedCommand, error: Exception) -> None:
+        """Give a command the outcome `failed`: its handler has a bug, or made what cannot be stored."""
+        self._refuse(logged, "failed", Fault(type(error).__name__, "", str(error)))
+
+    def commit(self, before: Offset, after: Offset) -> Commit:
+        """Return all that the batch changes, with the cursor moved from `before` to `after`."""
+        states = list(self._states.values())
+        return Commit(self.events, states, self.outcomes, self._claims, before, after)
+
+    def _accept(
+        self, logged: LoggedCommand, decision: Decision, claims: list[ClaimChange], state: StateRecord | None
+    ) -> None:
+        record = logged.command
+        metadata = metadata_of(logged) if decision.events else ""
+        first_version = decision.after.version - len(decision.events) + 1
+        for version, decided in enumerate(decision.events, first_version):
+            name, schema_version = decided.definition.name, decided.definition.schema_version
+            event = seal(
+                self.head, record.stream, version, name, schema_version, decided.data, metadata, record.time
+            )
+            self.events.append(event)
+            self.head = Head(event.position, event.hash)
+        for claim in claims:
+            self._claims.append(claim)
+            self._holders[claim.name, claim.value] = claim.stream if claim.taken else None
+        if state is not None:
+            self._states[record.stream] = state
+            self._streams[record.stream] = self.changed[record.stream] = decision.after
+        self._conclude(logged, "handled", decision.after.version, len(decision.events), ())
+
+    def _refuse(self, logged: LoggedCommand, status: OutcomeStatus, fault: Fault) -> None:
+        loaded = self._streams[logged.command.stream]
+        version = 0 if isinstance(loaded, DomainFault) else loaded.version
+        self._conclude(logged, status, version, 0, (fault,))
+
+    def _conclude(
+        self, logged: LoggedCommand, status: OutcomeStatus, version: int, events: int, faults: tuple[Fault, ...]
+    ) -> None:
+        offset, record = logged
+        position = self.head.position if events else 0
+        self.outcomes.append(
+            Outcome(
+                record.command_id,
+                offset,
+                record.digest,
+                status,
+                record.stream,
+                version,
+                events,
+                position,
+                record.time,
+                faults,
+            )
+        )
+
+    async def _claim(self, claim: Claim, stream: StreamId) -> ClaimChange:
+        """Return what `claim` changes.
+
+        Raises:
+            Reject: another stream holds the value.
+            DomainFault: it is to be released, and is not held.
+        """
+        claimed = claim.name, claim.value
+        holder = self._holders[claimed] if claimed in self._holders else await self._store.claim_holder(*claimed)
+        if claim.taken and holder not in (None, stream):
+            raise Reject("claim.taken", message=f"{claim.name} {claim.value!r} is taken", claim=claim.name)
+        if not claim.taken and holder != stream:
+            raise DomainFault(f"{stream} releases {claim.name} {claim.value!r}, which it does not hold")
+        return ClaimChange(claim.name, claim.value, stream, claim.taken)

@@ -1,0 +1,54 @@
+"""How commands, events and states become JSON and come back, and what cannot be stored.
+
+What is stored is always the encoded form of what was decoded, so that whoever reads it later sees what was seen first.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from .equality import Digest, digest_of
+from .storable import Unstorable, check_storable, holds_floats, looks_unstorable
+
+__all__ = ["Codec"]
+
+T = TypeVar("T")
+
+
+class Codec(Generic[T]):
+    """Encodes and decodes one registered type."""
+
+    def __init__(self, name: str, type_: type[T]) -> None:
+        self.name = name
+        self.type = type_
+        self.decode = msgspec.json.Decoder(type_).decode
+        """Returns the object that its JSON, `bytes` or `str`, stands for.
+
+        Raises msgspec.ValidationError with the path of the first fault, or msgspec.DecodeError where it is no JSON.
+        """
+        self._encode = msgspec.json.Encoder().encode
+        self._always_check = holds_floats(type_)
+        self._digest: Digest = digest_of(name, type_)
+
+    def encode(self, value: T) -> bytes:
+        """Return `value` as JSON.
+
+        Raises:
+            Unstorable: a value inside it cannot be stored, or would not come back as it is.
+        """
+        try:
+            data = self._encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Unstorable("", f"{type(value).__name__} has no JSON form: {error}") from error
+        if self._always_check or looks_unstorable(data):
+            check_storable(value)
+        return data
+
+    def digest(self, value: T, data: bytes) -> bytes:
+        """Return 16 bytes that are equal for equal values of this type. `data` is what `encode` made of `value`."""
+        return self._digest(value, data)
+
+    def again(self, value: Any) -> tuple[T, bytes]:
+        """Return `value` as it comes back from its stored form, and that form."""
+        data = self.encode(value)
+        return self.decode(data), data

@@ -1,0 +1,128 @@
+"""What one command does to one stream: the pure middle of the command handler.
+
+Everything that `decide` and `evolve` see was decoded from what is stored, so that a decision comes out the same when
+it is made again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..stores.errors import TwofoldError
+from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version, split_stream
+from .domain import Claim, CommandDefinition, Context, DeciderDefinition, EventDefinition, EventMetadata
+
+__all__ = ["DecidedEvent", "Decision", "DomainFault", "Loaded", "decide", "fold", "load", "save"]
+
+
+class DomainFault(TwofoldError):
+    """A rule did something that rules must not do: it has a bug, and the command's outcome is `failed`."""
+
+
+class Loaded(Struct, frozen=True, gc=False):
+    """A stream as the handler sees it: its version, and the state that its events fold into."""
+
+    version: Version
+    state: Any
+
+
+class DecidedEvent(Struct, frozen=True, gc=False):
+    """An event that was decided and is not stored yet."""
+
+    definition: EventDefinition
+    data: str
+    event: Any
+    """The event as it comes back from `data`."""
+
+
+class Decision(Struct, frozen=True):
+    """What `decide` said yes to."""
+
+    events: Sequence[DecidedEvent]
+    claims: Sequence[Claim]
+    after: Loaded
+    """The stream with the events folded in."""
+
+
+_encode_metadata = msgspec.json.Encoder().encode
+
+
+def decide(definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded) -> Decision:
+    """Let the decider decide on a logged command over the state that it left.
+
+    Raises:
+        Reject: a rule said no.
+        Exception: anything else is the command's failure.
+    """
+    record = logged.command
+    decider = definition.decider
+    context = Context(
+        command_id=record.command_id,
+        offset=logged.offset,
+        stream=record.stream,
+        key=split_stream(record.stream)[1],
+        version=loaded.version,
+        time=record.time,
+        principal=record.principal,
+        correlation_id=record.correlation_id,
+    )
+    said = decider.decide(loaded.state, definition.codec.decode(record.data), context)
+    events: list[DecidedEvent] = []
+    claims: list[Claim] = []
+    state = loaded.state
+    for item in said or ():
+        if isinstance(item, Claim):
+            claims.append(item)
+            continue
+        event_definition = decider.events.get(type(item))
+        if event_definition is None:
+            raise DomainFault(f"decide of {decider.category} returned {item!r}, which is no event of this decider")
+        event, data = event_definition.codec.again(item)
+        state = decider.evolve(state, event)
+        events.append(DecidedEvent(event_definition, data.decode(), event))
+    if type(state) is not decider.state.type:
+        raise DomainFault(f"evolve of {decider.category} returned {state!r}, which is no {decider.state.type.__name__}")
+    return Decision(events, claims, Loaded(loaded.version + len(events), state))
+
+
+def metadata_of(logged: LoggedCommand) -> str:
+    """Return the JSON that is kept beside each event of a command."""
+    command = logged.command
+    return _encode_metadata(
+        EventMetadata(command.command_id, logged.offset, command.principal, command.correlation_id)
+    ).decode()
+
+
+def fold(decider: DeciderDefinition, events: Sequence[EventRecord], loaded: Loaded) -> Loaded:
+    """Return the stream after `events`, which follow it without a gap."""
+    by_name = {definition.name: definition for definition in decider.events.values()}
+    version, state = loaded.version, loaded.state
+    for record in events:
+        definition = by_name.get(record.type)
+        if definition is None:
+            raise DomainFault(f"{record.stream} holds an event {record.type!r}, which its decider does not know")
+        if record.data is None:
+            raise DomainFault(f"{record.stream} cannot be folded: its event at version {record.version} was erased")
+        state = decider.evolve(state, definition.codec.decode(record.data))
+        version = record.version
+    return Loaded(version, state)
+
+
+def load(decider: DeciderDefinition, record: StateRecord | None) -> Loaded | None:
+    """Return the stream that `record` keeps, or ``None`` where other code folded it, so that it must be folded anew."""
+    if record is None:
+        return Loaded(0, decider.initial())
+    if record.fingerprint != decider.fingerprint:
+        return None
+    return Loaded(record.version, decider.state.decode(record.data))
+
+
+def save(decider: DeciderDefinition, stream: StreamId, loaded: Loaded) -> StateRecord:
+    """Return the record that keeps a stream's state.
+
+    Raises:
+        Unstorable: a value in the state cannot be stored.
+    """
+    return StateRecord(stream, loaded.version, decider.fingerprint, decider.state.encode(loaded.state).decode())

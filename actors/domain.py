@@ -1,0 +1,302 @@
+"""What domain code is made of: the values that a user's functions take and return, and what they were registered as.
+
+The functions are plain and the definitions are frozen: nothing here knows how a command travels or where it is kept.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ..stores.errors import TwofoldError
+from ..stores.records import EventRecord, Fault, Offset, Position, ProjectionSchema, Statement, StreamId, Version
+from .codec import Codec
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "Claim",
+    "CommandDefinition",
+    "Context",
+    "DeciderDefinition",
+    "Domain",
+    "EventDefinition",
+    "EventMeta",
+    "EventMetadata",
+    "ProjectionHandler",
+    "QueryDefinition",
+    "Reject",
+    "ValidatorDefinition",
+    "sql",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Reject(TwofoldError):
+    """A rule says no to a command. Validators yield it, one for each fault; `decide` raises it.
+
+    `code` is stable and for programs, `path` leads to the place in the command, the rest are the facts of the case.
+    """
+
+    def __init__(
+        self, code: str, *, path: str = "", message: str = "", **facts: str | int | float | bool | None
+    ) -> None:
+        self.fault = Fault(code, path, message, {name: _fact(value) for name, value in facts.items()})
+        super().__init__(message or code)
+
+
+def _fact(value: object) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+class Claim(Struct, frozen=True):
+    """A value that only one stream at a time may hold, such as an e-mail address. `decide` returns it with the events."""
+
+    name: str
+    value: str
+    taken: bool
+
+    @staticmethod
+    def take(name: str, value: str) -> "Claim":
+        """Claim `value` for the command's stream; the command is rejected where another stream holds it."""
+        return Claim(name, value, taken=True)
+
+    @staticmethod
+    def release(name: str, value: str) -> "Claim":
+        """Give up `value`, which the command's stream holds."""
+        return Claim(name, value, taken=False)
+
+
+class Context:
+    """What `decide` may know beside the state and the command, all of it from the command's log record.
+
+    A command that is handled again sees the same time and makes the same ids.
+    """
+
+    __slots__ = ("_time", "command_id", "correlation_id", "key", "_made", "offset", "principal", "stream", "version")
+
+    def __init__(
+        self,
+        *,
+        command_id: str,
+        offset: Offset,
+        stream: StreamId,
+        key: str,
+        version: Version,
+        time: int,
+        principal: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        self.command_id = command_id
+        self.offset = offset
+        self.stream = stream
+        self.key = key
+        self.version = version
+        """The version of the stream that the state stands for."""
+        self.principal = principal
+        self.correlation_id = correlation_id
+        self._time = time
+        self._made = 0
+
+    @property
+    def time(self) -> datetime:
+        """When the command was logged, in UTC."""
+        return moment(self._time)
+
+    def new_id(self) -> UUID:
+        """Return a new id, the same one whenever this command is handled."""
+        self._made += 1
+        name = f"{self.offset}/{self.command_id}/{self._made}".encode()
+        # Version 8 of RFC 9562 is the one for ids made in a way of one's own.
+        return UUID(bytes=_as_version_8(hashlib.sha256(name).digest()[:16]))
+
+
+def _as_version_8(raw: bytes) -> bytes:
+    marked = bytearray(raw)
+    marked[6] = 0x80 | marked[6] & 0x0F
+    marked[8] = 0x80 | marked[8] & 0x3F
+    return bytes(marked)
+
+
+class EventMetadata(Struct, frozen=True, omit_defaults=True):
+    """What is stored beside an event: which command made it, and who sent that in which conversation."""
+
+    command_id: str
+    offset: Offset
+    principal: str | None = None
+    correlation_id: str | None = None
+
+
+_decode_metadata = msgspec.json.Decoder(EventMetadata).decode
+
+
+class EventMeta:
+    """What a projection or an effect may know of an event beside the event itself. Read on demand, as most ask little."""
+
+    __slots__ = ("_metadata", "_record")
+
+    def __init__(self, record: EventRecord) -> None:
+        self._record = record
+        self._metadata: EventMetadata | None = None
+
+    @property
+    def position(self) -> Position:
+        """Its position in the whole store."""
+        return self._record.position
+
+    @property
+    def stream(self) -> StreamId:
+        """Its stream: category and key."""
+        return self._record.stream
+
+    @property
+    def category(self) -> str:
+        """The category of its stream: the decider's name."""
+        return self._record.stream.partition("-")[0]
+
+    @property
+    def key(self) -> str:
+        """The key of its stream."""
+        return self._record.stream.partition("-")[2]
+
+    @property
+    def version(self) -> Version:
+        """Its version in its stream."""
+        return self._record.version
+
+    @property
+    def type(self) -> str:
+        """Its wire name."""
+        return self._record.type
+
+    @property
+    def time(self) -> datetime:
+        """When its command was logged, in UTC."""
+        return moment(self._record.time)
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command that made it."""
+        return self._decoded.command_id
+
+    @property
+    def offset(self) -> Offset:
+        """The offset of the command that made it."""
+        return self._decoded.offset
+
+    @property
+    def principal(self) -> str | None:
+        """Who sent the command, where that is known."""
+        return self._decoded.principal
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The conversation that the command belongs to, where there is one."""
+        return self._decoded.correlation_id
+
+    @property
+    def _decoded(self) -> EventMetadata:
+        if self._metadata is None:
+            self._metadata = _decode_metadata(self._record.metadata)
+        return self._metadata
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the time that lies `microseconds` after the Unix epoch, in UTC, exactly."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def sql(statement: str, *parameters: str | int | float | bytes | None) -> Statement:
+    """Return a statement for the read database, its parameters bound and never pasted in."""
+    return Statement(statement, parameters)
+
+
+class Answer(Struct, frozen=True):
+    """What a query returned, and the position of the read database that it speaks of."""
+
+    value: Any
+    position: Position
+
+
+class Ask(Protocol):
+    """How a validator asks the read side, which may lag: `answer = await ask("shop.order", id="536365")`."""
+
+    async def __call__(self, name: str, /, **parameters: object) -> Answer:
+        """Run the query `name` and return its answer."""
+
+
+class EventDefinition(Struct, frozen=True):
+    """An event type: its wire name, its class, and how it is stored."""
+
+    name: str
+    type: type
+    codec: Codec
+    schema_version: int = 1
+
+
+class DeciderDefinition(Struct, frozen=True):
+    """The rules of one kind of stream."""
+
+    category: str
+    version: int
+    initial: Callable[[], Any]
+    state: Codec
+    fingerprint: str
+    decide: Callable[[Any, Any, Context], Sequence[Any] | None]
+    evolve: Callable[[Any, Any], Any]
+    events: Mapping[type, EventDefinition]
+
+
+class ValidatorDefinition(Struct, frozen=True):
+    """A function that looks at a command before the log: cheap, and free to ask the read side."""
+
+    name: str
+    call: Callable[..., Any]
+    asks: bool
+    """Whether it takes `ask` beside the command."""
+    waits: bool
+    """Whether it is asynchronous, so that it must not hold up the other commands of its batch."""
+
+
+class CommandDefinition(Struct, frozen=True):
+    """A command type: its wire name, its class, how it is stored, and where it goes."""
+
+    name: str
+    type: type
+    codec: Codec
+    key: str
+    """The field that holds the key of its stream."""
+    decider: DeciderDefinition
+    validators: Sequence[ValidatorDefinition]
+    waits: bool
+    """Whether any of the validators does."""
+
+
+ProjectionHandler: TypeAlias = Callable[[Any, EventMeta], Iterable[Statement] | None]
+
+
+class QueryDefinition(Struct, frozen=True):
+    """A question to the read database, with the types of its parameters and the names that it needs."""
+
+    name: str
+    call: Callable[..., Awaitable[Any]]
+    parameters: type[Struct]
+
+
+class Domain(Struct, frozen=True):
+    """All that an application registered, complete and checked."""
+
+    name: str
+    commands: Mapping[str, CommandDefinition]
+    commands_by_type: Mapping[type, CommandDefinition]
+    events: Mapping[str, EventDefinition]
+    deciders: Mapping[str, DeciderDefinition]
+    projections: Sequence[ProjectionSchema]
+    projected: Mapping[str, Sequence[tuple[int, ProjectionHandler]]]
+    """By an event's wire name: who projects it, each with the index of its projection."""
+    queries: Mapping[str, QueryDefinition]

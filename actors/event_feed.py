@@ -1,0 +1,46 @@
+"""The event feed: the store's events in one order, for any number of consumers at their own pace.
+
+The newest events are kept in memory as they are committed, so that a consumer that keeps up reads no disk; one that
+is behind reads the write database.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from ..stores.protocols import EventStore
+from ..stores.records import EventRecord, Position
+from .kernel.watermark import Watermark
+
+__all__ = ["EventFeed"]
+
+
+class EventFeed:
+    """Events after a position, and word of new ones."""
+
+    def __init__(self, store: EventStore, head: Position, *, kept: int = 4096) -> None:
+        self._store = store
+        self._head = Watermark(head)
+        self._newest: deque[EventRecord] = deque(maxlen=kept)
+
+    @property
+    def head(self) -> Position:
+        """The position of the newest event."""
+        return self._head.value
+
+    def publish(self, events: Sequence[EventRecord]) -> None:
+        """Hand on events that were just committed."""
+        if events:
+            self._newest.extend(events)
+            self._head.rise(events[-1].position)
+
+    async def read(self, after: Position, limit: int) -> Sequence[EventRecord]:
+        """Return up to `limit` events that follow position `after`, in order, without gaps."""
+        if self._newest and after + 1 >= self._newest[0].position:
+            start = after + 1 - self._newest[0].position
+            return list(islice(self._newest, start, start + limit))
+        return await self._store.read(after, limit)
+
+    async def wait(self, after: Position) -> None:
+        """Return as soon as there is an event past position `after`."""
+        await self._head.reach(after + 1)

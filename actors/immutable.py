@@ -1,0 +1,50 @@
+"""What a state may be made of: immutable parts only, so that a state in a cache is the state that was stored."""
+
+from typing import Any
+
+from msgspec import inspect
+
+from .storable import parts
+
+__all__ = ["mutable_part"]
+
+_MUTABLE = (
+    inspect.ListType,
+    inspect.DictType,
+    inspect.SetType,
+    inspect.ByteArrayType,
+    inspect.AnyType,
+    inspect.CustomType,
+    inspect.RawType,
+    inspect.ExtType,
+    inspect.TypedDictType,
+    inspect.DataclassType,
+)
+
+
+def mutable_part(type_: Any) -> str | None:
+    """Return what is mutable in `type_`, with the way to it (``Order.lines: list``), or ``None`` if nothing is."""
+    return _find(inspect.type_info(type_), getattr(type_, "__name__", str(type_)), set())
+
+
+def _find(info: inspect.Type, path: str, seen: set[type]) -> str | None:
+    if isinstance(info, _MUTABLE):
+        return f"{path}: {_name(info)}"
+    if isinstance(info, inspect.StructType):
+        if info.cls in seen:
+            return None
+        seen.add(info.cls)
+        if not info.cls.__struct_config__.frozen:
+            return f"{path}: {info.cls.__name__} is not frozen"
+        for field in info.fields:
+            found = _find(field.type, f"{path}.{field.name}", seen)
+            if found is not None:
+                return found
+        return None
+    return next((found for part in parts(info) if (found := _find(part, path, seen)) is not None), None)
+
+
+def _name(info: inspect.Type) -> str:
+    if isinstance(info, inspect.DataclassType):
+        return f"{info.cls.__name__} (a dataclass; use a frozen msgspec.Struct)"
+    return type(info).__name__.removesuffix("Type").lower()

@@ -1,0 +1,117 @@
+"""The commands that are under way: admitted, and without an outcome yet.
+
+The validator enters a command before it asks anything about it, the handler takes it out once its outcome is durable.
+So an id that is found neither here nor, after that, among the outcomes is a new one. The table lives as long as the
+process; the validator reads back from the log what a predecessor left unhandled before it admits anything.
+Only the event loop touches it.
+"""
+
+import heapq
+from collections.abc import Iterable
+from itertools import count
+
+from ..stores.errors import TwofoldError
+from ..stores.records import LoggedCommand, Offset, Outcome, Position
+from .submission import CommandIdReused, Submission
+
+__all__ = ["Flight", "InFlight"]
+
+
+class Flight:
+    """One command under way, and everybody who waits for it under its id."""
+
+    __slots__ = ("digest", "offset", "waiting")
+
+    def __init__(self, digest: bytes, offset: Offset = 0) -> None:
+        self.digest = digest
+        self.offset = offset
+        """0 until the command is durable."""
+        self.waiting: list[Submission] = []
+
+
+class InFlight:
+    """All commands under way by their ids, and those whose events are still to be projected."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight] = {}
+        self._unprojected: list[tuple[Position, int, Submission]] = []
+        self._order = count()
+        self._projected: Position = 0
+        self.logged = 0
+        """How many of them are in the log: accepted, and not yet handled."""
+
+    def join(self, submission: Submission, command_id: str, digest: bytes) -> bool:
+        """Let `submission` wait for the command under its id; return whether it is the first one to do so."""
+        flight = self._flights.get(command_id)
+        if flight is None:
+            flight = self._flights[command_id] = Flight(digest)
+            flight.waiting.append(submission)
+            return True
+        if flight.digest != digest:
+            submission.refuse(CommandIdReused(command_id))
+            return False
+        submission.repeated = True
+        flight.waiting.append(submission)
+        if flight.offset:
+            submission.accepted(flight.offset)
+        return False
+
+    def accepted(self, command_id: str, offset: Offset) -> None:
+        """Note that the command under `command_id` is durable at `offset`."""
+        flight = self._flights.get(command_id)
+        if flight is None:
+            return  # the handler was faster
+        flight.offset = offset
+        self.logged += 1
+        for submission in flight.waiting:
+            submission.accepted(offset)
+
+    def refuse(self, command_id: str, error: TwofoldError) -> None:
+        """Answer everybody who waits for the command under `command_id` with `error`, and free the id."""
+        flight = self._flights.pop(command_id)
+        for submission in flight.waiting:
+            submission.refuse(error)
+
+    def handled(self, outcome: Outcome) -> None:
+        """Answer everybody who waits for the command with its `outcome`, which is durable by now."""
+        flight = self._flights.pop(outcome.command_id, None)
+        if flight is None:
+            return
+        if flight.offset:
+            self.logged -= 1
+        for submission in flight.waiting:
+            self.answer(submission, outcome)
+
+    def answer(self, submission: Submission, outcome: Outcome) -> None:
+        """Answer `submission` with `outcome`, now or as soon as its events are projected."""
+        submission.handled(outcome)
+        if submission.wait != "projected" or submission.reply.given:
+            return
+        if outcome.position <= self._projected:
+            submission.projected()
+        else:
+            heapq.heappush(self._unprojected, (outcome.position, next(self._order), submission))
+
+    def projected(self, position: Position) -> None:
+        """Answer everybody whose events the read database holds, now that it is at `position`."""
+        self._projected = position
+        while self._unprojected and self._unprojected[0][0] <= position:
+            heapq.heappop(self._unprojected)[2].projected()
+
+    def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
+        """Enter what the log holds past the handler's cursor, keeping those who already wait for it."""
+        for offset, command in unhandled:
+            flight = self._flights.setdefault(command.command_id, Flight(command.digest))
+            if not flight.offset:
+                self.accepted(command.command_id, offset)
+
+    def fail_all(self) -> None:
+        """Answer everybody who still waits with what is known, because nobody handles commands any more."""
+        for flight in self._flights.values():
+            for submission in flight.waiting:
+                submission.expire()
+        for _, _, submission in self._unprojected:
+            submission.expire()
+        self._flights.clear()
+        self._unprojected.clear()
+        self.logged = 0

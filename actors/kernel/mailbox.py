@@ -1,0 +1,94 @@
+"""A bounded mailbox: what was sent to an actor and not yet taken by it.
+
+The signature tells the scheduling: `tell` never waits and refuses when the box is full; `send` waits for room. One
+actor receives, any number of tasks send. A mailbox is memory only: what must not be lost is durable before it is sent.
+"""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+import anyio
+
+__all__ = ["Mailbox", "MailboxClosed", "MailboxFull"]
+
+M = TypeVar("M")
+
+
+class MailboxFull(Exception):
+    """The mailbox holds as many messages as it may; try again once the actor has taken some."""
+
+
+class MailboxClosed(Exception):
+    """The actor takes no more messages: it stops, or was replaced by a new one."""
+
+
+class Mailbox(Generic[M]):
+    """A first-in, first-out queue of at most `capacity` messages."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._messages: deque[M] = deque()
+        self._closed = False
+        self._filled = anyio.Event()
+        self._drained = anyio.Event()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more messages."""
+        return self._closed
+
+    def tell(self, message: M) -> None:
+        """Put `message` in, at once.
+
+        Raises:
+            MailboxFull: there is no room.
+            MailboxClosed: the actor takes no more.
+        """
+        if self._closed:
+            raise MailboxClosed
+        if len(self._messages) >= self.capacity:
+            raise MailboxFull
+        self._messages.append(message)
+        self._filled.set()
+
+    async def send(self, message: M) -> None:
+        """Put `message` in, waiting for room where there is none.
+
+        Raises:
+            MailboxClosed: the actor takes no more.
+        """
+        while len(self._messages) >= self.capacity and not self._closed:
+            self._drained = anyio.Event()
+            await self._drained.wait()
+        self.tell(message)
+
+    async def receive(self, limit: int) -> list[M]:
+        """Return up to `limit` messages as soon as there is one, or none once the mailbox is closed and empty."""
+        while not self._messages:
+            if self._closed:
+                return []
+            self._filled = anyio.Event()
+            await self._filled.wait()
+        if len(self._messages) <= limit:
+            taken = list(self._messages)
+            self._messages.clear()
+        else:
+            taken = [self._messages.popleft() for _ in range(limit)]
+        self._drained.set()
+        return taken
+
+    def close(self) -> None:
+        """Take no more messages; those inside are still received."""
+        self._closed = True
+        self._filled.set()
+        self._drained.set()
+
+    def abandon(self) -> list[M]:
+        """Close it and return the messages that nobody will receive any more."""
+        self.close()
+        left = list(self._messages)
+        self._messages.clear()
+        return left

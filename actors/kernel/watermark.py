@@ -1,0 +1,36 @@
+"""A number that only rises, and those who wait for it to reach a height: a cursor that others watch."""
+
+import heapq
+from itertools import count
+
+from .reply import Reply
+
+__all__ = ["Watermark"]
+
+
+class Watermark:
+    """How far something has come. It belongs to a role, so it outlives the actors that raise it."""
+
+    def __init__(self, value: int = 0) -> None:
+        self._value = value
+        self._order = count()
+        self._waiting: list[tuple[int, int, Reply[int]]] = []
+
+    @property
+    def value(self) -> int:
+        """The height that was reached."""
+        return self._value
+
+    def rise(self, value: int) -> None:
+        """Raise it to `value` and wake those who waited for that; a lower value changes nothing."""
+        self._value = max(self._value, value)
+        while self._waiting and self._waiting[0][0] <= self._value:
+            heapq.heappop(self._waiting)[2].give(self._value)
+
+    async def reach(self, value: int) -> int:
+        """Return the height once it is `value` or more."""
+        if self._value >= value:
+            return self._value
+        reply: Reply[int] = Reply()
+        heapq.heappush(self._waiting, (value, next(self._order), reply))
+        return await reply.wait()

@@ -1,0 +1,129 @@
+"""The projector: applies events to the read database, each exactly once, in order.
+
+The cursor is in the transaction of the statements, so the read database is always at one position. A projection that
+raises halts the projector there: nothing is skipped, commands go on, and the queries say how far they have come.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from ..stores.errors import StatementFailed, TwofoldError
+from ..stores.protocols import ReadStore
+from ..stores.records import EventRecord, Position, Statement
+from .domain import Domain, EventMeta
+from .event_feed import EventFeed
+from .in_flight import InFlight
+from .kernel.actor import Actor
+from .kernel.clock import Clock
+from .kernel.supervisor import Halt
+from .kernel.watermark import Watermark
+from .space import when_there_is_space
+
+__all__ = ["ProjectionFailed", "Projector", "statements_for"]
+
+
+class ProjectionFailed(TwofoldError, Halt):
+    """A projection raised, or made a statement that the read database refused."""
+
+    def __init__(self, projections: str, position: Position, cause: BaseException) -> None:
+        self.projections, self.position, self.cause = projections, position, cause
+        super().__init__(
+            f"The projection {projections} failed at position {position}: {cause!r}. "
+            "Mend it, raise its version, and start again; until then the read database stays where it is."
+        )
+
+
+class Projector(Actor[EventRecord]):
+    """Follows the event feed into the read database."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        feed: EventFeed,
+        store: ReadStore,
+        in_flight: InFlight,
+        projected: Watermark,
+        clock: Clock,
+        *,
+        mailbox: int,
+        batch: int,
+    ) -> None:
+        super().__init__(clock, mailbox=mailbox, batch=batch)
+        self._domain = domain
+        self._feed = feed
+        self._store = store
+        self._in_flight = in_flight
+        self._projected = projected
+
+    async def start(self) -> None:
+        self._advance(await self._store.position())
+
+    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._follow,)
+
+    async def _follow(self) -> None:
+        """Read the feed into the mailbox, as far as there is room."""
+        after = self.cursor
+        while True:
+            await self._feed.wait(after)
+            events = await self._feed.read(after, self.batch)
+            for event in events:
+                await self.mailbox.send(event)
+            after = events[-1].position
+
+    async def handle(self, messages: Sequence[EventRecord]) -> None:
+        try:
+            await self._apply(messages)
+        except (ProjectionFailed, StatementFailed) as error:
+            if len(messages) > 1:
+                for event in messages:
+                    await self.handle([event])
+                return
+            if isinstance(error, StatementFailed):
+                names = ", ".join(projection.name for projection in self._domain.projections)
+                raise ProjectionFailed(names, messages[0].position, error) from error
+            raise
+
+    async def _apply(self, events: Sequence[EventRecord]) -> None:
+        statements = statements_for(self._domain, events)
+        position = events[-1].position
+        expected = self.cursor
+        await when_there_is_space(
+            self.clock, lambda: self._store.apply(statements, expected=expected, position=position)
+        )
+        self._advance(position)
+        self.cursor_time = events[-1].time
+
+    def _advance(self, position: Position) -> None:
+        self.cursor = position
+        self._projected.rise(position)
+        self._in_flight.projected(position)
+
+
+def statements_for(domain: Domain, events: Sequence[EventRecord]) -> list[Statement]:
+    """Return what the projections make of `events`: the statements of one projection after those of another.
+
+    A projection owns its tables, so only the order within it counts; statements that are alike come together, and the
+    read database can run them as one.
+
+    Raises:
+        ProjectionFailed: a projection raised, or yielded something that is no statement.
+    """
+    made: list[list[Statement]] = [[] for _ in domain.projections]
+    for record in events:
+        handlers = domain.projected.get(record.type)
+        if handlers is None or record.data is None:  # of an erased event there is nothing left to show
+            continue
+        event = domain.events[record.type].codec.decode(record.data)
+        meta = EventMeta(record)
+        for index, handler in handlers:
+            try:
+                made[index] += map(_statement, handler(event, meta) or ())
+            except Exception as error:
+                raise ProjectionFailed(domain.projections[index].name, record.position, error) from error
+    return [statement for statements in made for statement in statements]
+
+
+def _statement(made: object) -> Statement:
+    if not isinstance(made, Statement):
+        raise TypeError(f"a projection yields what sql(...) returns, not {made!r}")
+    return made

@@ -1,0 +1,114 @@
+"""What cannot be stored: values that JSON or SQLite would refuse, or would give back as something else.
+
+SQLite's integers end at 64 bits with a sign; a NUL ends a string for many a tool that reads one; a decimal with an
+enormous exponent takes all memory once somebody adds it up; JSON knows no infinity.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from ..stores.errors import TwofoldError
+
+__all__ = ["LARGEST_DECIMAL_EXPONENT", "Unstorable", "check_storable", "holds_floats", "looks_unstorable", "parts"]
+
+LARGEST_DECIMAL_EXPONENT = 64
+"""A decimal has at most this many digits on either side of its point."""
+
+# A cheap look at the encoded bytes finds every value that could be at fault, and some that are not: a long run of
+# digits, an exponent, a word for what is no number, an escaped NUL. Only then is the value walked.
+_SUSPICIOUS = re.compile(rb"\d{19}|\d[eE][+-]?\d|NaN|Inf|\\u0000")
+
+
+class Unstorable(TwofoldError):
+    """A value inside a command, an event or a state cannot be stored."""
+
+    def __init__(self, path: str, what: str) -> None:
+        self.path, self.what = path, what
+        super().__init__(f"{what} - at `${path}`" if path else what)
+
+
+def looks_unstorable(data: bytes) -> bool:
+    """Tell from the encoded form whether a value is worth walking; never misses one that `check_storable` refuses."""
+    return _SUSPICIOUS.search(data) is not None
+
+
+def holds_floats(type_: Any) -> bool:
+    """Tell whether values of `type_` may hold a float: a NaN is encoded as null, which no look at the bytes finds."""
+    found = False
+    seen: set[type] = set()
+
+    def walk(info: inspect.Type) -> None:
+        nonlocal found
+        if isinstance(info, inspect.FloatType | inspect.AnyType | inspect.CustomType):
+            found = True
+        cls = getattr(info, "cls", None)
+        if isinstance(cls, type):
+            if cls in seen:
+                return
+            seen.add(cls)
+        for part in parts(info):
+            walk(part)
+
+    walk(inspect.type_info(type_))
+    return found
+
+
+def parts(info: inspect.Type) -> Iterator[inspect.Type]:
+    """Yield the types that a type is made of."""
+    for field in getattr(info, "fields", ()):
+        yield field.type
+    yield from getattr(info, "types", ())
+    yield from getattr(info, "item_types", ())
+    for name in ("item_type", "key_type", "value_type", "type"):
+        part = getattr(info, name, None)
+        if isinstance(part, inspect.Type):
+            yield part
+
+
+def check_storable(value: Any, path: str = "") -> None:
+    """Walk `value` and raise at the first part of it that cannot be stored.
+
+    Raises:
+        Unstorable: with the path of that part.
+    """
+    match value:
+        case bool() | None | bytes() | date() | time() | Enum():
+            return
+        case str():
+            if "\0" in value:
+                raise Unstorable(path, "A NUL character cannot be stored")
+        case int():
+            if not -(2**63) <= value < 2**63:
+                raise Unstorable(path, "An integer past 64 bits cannot be stored")
+        case float():
+            if not math.isfinite(value):
+                raise Unstorable(path, f"The number {value} cannot be stored")
+        case Decimal():
+            _check_decimal(value, path)
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                check_storable(getattr(value, name), f"{path}.{name}")
+        case dict():
+            for key, part in value.items():
+                check_storable(key, f"{path}[...]")
+                check_storable(part, f"{path}[{key!r}]")
+        case list() | tuple() | set() | frozenset():
+            for index, part in enumerate(value):
+                check_storable(part, f"{path}[{index}]")
+
+
+def _check_decimal(value: Decimal, path: str) -> None:
+    if not value.is_finite():
+        raise Unstorable(path, f"The decimal {value} cannot be stored")
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    if exponent < -LARGEST_DECIMAL_EXPONENT or len(digits) + exponent > LARGEST_DECIMAL_EXPONENT:
+        raise Unstorable(path, f"A decimal of more than {LARGEST_DECIMAL_EXPONENT} digits cannot be stored")

@@ -1,0 +1,178 @@
+"""The validator: admits commands to the log, and is the only one who appends to it.
+
+Two loops. The first drains the mailbox and decides who may go on; the second appends all that is ready as one batch
+while the first is at the next. So a batch is as large as the disk is slow, and no timer holds anybody up.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+
+from ..stores.errors import DiskFull, TwofoldError
+from ..stores.protocols import EventStore, Log
+from ..stores.records import CommandRecord
+from .admission import Candidate, read_command, refusal_by_validators
+from .domain import Ask, Domain
+from .in_flight import InFlight
+from .kernel.actor import Actor
+from .kernel.clock import Clock
+from .kernel.mailbox import Mailbox
+from .submission import (
+    CommandIdReused,
+    CommandRefused,
+    NoSpace,
+    OutcomeUnknown,
+    Overloaded,
+    Stopping,
+    Submission,
+)
+
+__all__ = ["Validator"]
+
+
+class Validator(Actor[Submission]):
+    """Checks what is submitted, in this order: schema, id (in flight, then outcomes), the user's validators.
+
+    A submission is answered `accepted` only after the log's sync returned. A refusal leaves its id free.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        log: Log,
+        store: EventStore,
+        in_flight: InFlight,
+        ask: Ask,
+        clock: Clock,
+        *,
+        mailbox: int,
+        batch: int,
+        time_limit: float,
+        max_unhandled: int,
+    ) -> None:
+        super().__init__(clock, mailbox=mailbox, batch=batch)
+        self._domain = domain
+        self._log = log
+        self._store = store
+        self._in_flight = in_flight
+        self._ask = ask
+        self._time_limit = time_limit
+        self._max_unhandled = max_unhandled
+        self._ready: Mailbox[Candidate] = Mailbox(batch * 2)
+        self._unlogged: set[str] = set()  # ids that this actor let fly and that are not durable yet
+        self._all_appended = anyio.Event()
+
+    async def start(self) -> None:
+        after = await self._store.cursor()
+        while unhandled := await self._log.read(after, limit=1000):
+            self._in_flight.restore(unhandled)
+            after = unhandled[-1].offset
+        self.cursor = self._log.end()
+
+    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._append_what_is_ready,)
+
+    async def handle(self, messages: Sequence[Submission]) -> None:
+        candidates = [c for submission in messages if (c := self._enter(submission)) is not None]
+        candidates = await self._without_known(candidates)
+        candidates = await self._without_refused(candidates)
+        for candidate in self._within_bounds(candidates):
+            await self._ready.send(candidate)
+
+    async def finish(self) -> None:
+        self._ready.close()
+        await self._all_appended.wait()
+
+    def stop(self, unhandled: Sequence[Submission], failure: BaseException | None) -> None:
+        for submission in unhandled:
+            submission.refuse(Stopping())
+        for command_id in self._unlogged:
+            self._in_flight.refuse(command_id, OutcomeUnknown(command_id))
+
+    def _enter(self, submission: Submission) -> Candidate | None:
+        """Check the form of a submission and let it fly under its id; ``None`` if it is answered, or will be."""
+        try:
+            candidate = read_command(self._domain, submission)
+        except CommandRefused as refusal:
+            submission.refuse(refusal)
+            return None
+        if not self._in_flight.join(submission, candidate.command_id, candidate.digest):
+            return None
+        self._unlogged.add(candidate.command_id)
+        return candidate
+
+    async def _without_known(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Answer those whose ids have outcomes, and return the others."""
+        asked = [candidate.command_id for candidate in candidates if not candidate.id_is_new]
+        if not asked:
+            return candidates
+        known = await self._store.outcomes(asked)
+        if not known:
+            return candidates
+        for candidate in candidates:
+            outcome = known.get(candidate.command_id)
+            if outcome is not None and outcome.digest == candidate.digest:
+                candidate.submission.repeated = True
+                self._unlogged.discard(candidate.command_id)
+                self._in_flight.handled(outcome)
+            elif outcome is not None:
+                self._leave(candidate, CommandIdReused(candidate.command_id))
+        return [candidate for candidate in candidates if candidate.command_id not in known]
+
+    async def _without_refused(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Run the users' validators over all of `candidates` at once and return those that passed, in order."""
+
+        async def validate(candidate: Candidate) -> None:
+            refusal = await refusal_by_validators(candidate, self._ask, self._time_limit)
+            if refusal is not None:
+                self._leave(candidate, refusal)
+
+        async with anyio.create_task_group() as tasks:
+            for candidate in candidates:
+                if candidate.definition.waits:
+                    tasks.start_soon(validate, candidate)
+                elif candidate.definition.validators:
+                    await validate(candidate)
+        return [candidate for candidate in candidates if candidate.command_id in self._unlogged]
+
+    def _within_bounds(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Refuse those for whom the handler is too far behind, and return the others."""
+        on_their_way = self._in_flight.logged + len(self._unlogged) - len(candidates)
+        room = max(0, self._max_unhandled - on_their_way)
+        for candidate in candidates[room:]:
+            self._leave(candidate, Overloaded("The queue of unhandled commands", self._max_unhandled))
+        return candidates[:room]
+
+    def _leave(self, candidate: Candidate, error: TwofoldError) -> None:
+        self._unlogged.discard(candidate.command_id)
+        self._in_flight.refuse(candidate.command_id, error)
+
+    async def _append_what_is_ready(self) -> None:
+        while batch := await self._ready.receive(self.batch):
+            now = self.clock.now()
+            try:
+                first = await self._log.append([_record(candidate, now) for candidate in batch])
+            except DiskFull:
+                for candidate in batch:
+                    self._leave(candidate, NoSpace())
+                continue
+            for offset, candidate in enumerate(batch, first):
+                self._unlogged.discard(candidate.command_id)
+                self._in_flight.accepted(candidate.command_id, offset)
+            self.cursor, self.cursor_time = first + len(batch) - 1, now
+        self._all_appended.set()
+
+
+def _record(candidate: Candidate, now: int) -> CommandRecord:
+    submission = candidate.submission
+    return CommandRecord(
+        candidate.command_id,
+        candidate.definition.name,
+        candidate.stream,
+        candidate.data,
+        candidate.digest,
+        now,
+        submission.expected_version,
+        submission.principal,
+        submission.correlation_id,
+    )

@@ -1,0 +1,125 @@
+"""What happened in a stream, and what its state was at any version or time: read from the events, which tell all."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ..actors.decision import Loaded, fold
+from ..actors.domain import DeciderDefinition, Domain, EventMetadata, moment
+from ..stores.errors import TwofoldError
+from ..stores.protocols import EventStore
+from ..stores.records import EventRecord, Offset, Position, StreamId, Version, split_stream
+
+__all__ = ["NoSuchVersion", "RecordedEvent", "StreamState", "UnknownStream", "history_of", "state_of"]
+
+_READ_AT_ONCE = 1000
+_decode_metadata = msgspec.json.Decoder(EventMetadata).decode
+
+
+class UnknownStream(TwofoldError):
+    """No event was ever stored in that stream."""
+
+    def __init__(self, stream: StreamId, what: str) -> None:
+        self.stream = stream
+        super().__init__(f"There is no stream {stream!r}: {what}.")
+
+
+class NoSuchVersion(TwofoldError):
+    """The stream has not come to that version."""
+
+    def __init__(self, stream: StreamId, asked: Version, newest: Version) -> None:
+        self.stream, self.asked, self.newest = stream, asked, newest
+        super().__init__(f"{stream} has no version {asked}. Its versions are 1 to {newest}; 0 is its initial state.")
+
+
+class RecordedEvent(Struct, frozen=True):
+    """One event of a stream's history."""
+
+    position: Position
+    version: Version
+    type: str
+    time: datetime
+    event: Any
+    """The event itself, or ``None`` once erased."""
+    command_id: str
+    offset: Offset
+    principal: str | None
+    correlation_id: str | None
+
+
+class StreamState(Struct, frozen=True):
+    """A stream's state as it was after its event `version`."""
+
+    stream: StreamId
+    version: Version
+    state: Any
+
+
+async def history_of(domain: Domain, store: EventStore, stream: StreamId) -> list[RecordedEvent]:
+    """Return all events of `stream`, oldest first.
+
+    Raises:
+        UnknownStream: there are none.
+    """
+    _decider_of(domain, stream)
+    events = await store.read_stream(stream)
+    if not events:
+        raise UnknownStream(stream, "nothing has happened under that key")
+    return [_recorded(domain, record) for record in events]
+
+
+async def state_of(
+    domain: Domain, store: EventStore, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
+) -> StreamState:
+    """Return the state of `stream`: the newest one, that after `version`, or that at the time `at`.
+
+    Raises:
+        UnknownStream, NoSuchVersion: there is no such stream or version.
+        ValueError: both were asked for, or a time without a time zone.
+    """
+    if version is not None and at is not None:
+        raise ValueError("A state is asked for by version or by time, not by both.")
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"The time {at} has no time zone. Write 2011-05-31T12:00:00Z, say.")
+    decider = _decider_of(domain, stream)
+    loaded = Loaded(0, decider.initial())
+    newest = 0
+    while page := await store.read_stream(stream, newest, _READ_AT_ONCE):
+        newest = page[-1].version
+        if version is not None:
+            page = [record for record in page if record.version <= version]
+        if at is not None:
+            page = [record for record in page if moment(record.time) <= at]
+        loaded = fold(decider, page, loaded)
+    if not newest:
+        raise UnknownStream(stream, "nothing has happened under that key")
+    if version is not None and not 0 <= version <= newest:
+        raise NoSuchVersion(stream, version, newest)
+    return StreamState(stream, loaded.version, loaded.state)
+
+
+def _decider_of(domain: Domain, stream: StreamId) -> DeciderDefinition:
+    category, key = split_stream(stream)
+    decider = domain.deciders.get(category)
+    if decider is None or not key:
+        raise UnknownStream(stream, f"a stream is category-key, and the categories are {', '.join(domain.deciders)}")
+    return decider
+
+
+def _recorded(domain: Domain, record: EventRecord) -> RecordedEvent:
+    definition = domain.events.get(record.type)
+    decode = definition.codec.decode if definition else msgspec.json.decode
+    metadata = _decode_metadata(record.metadata)
+    return RecordedEvent(
+        record.position,
+        record.version,
+        record.type,
+        moment(record.time),
+        None if record.data is None else decode(record.data),
+        metadata.command_id,
+        metadata.offset,
+        metadata.principal,
+        metadata.correlation_id,
+    )

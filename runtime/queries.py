@@ -1,0 +1,66 @@
+"""Asking the read database: a query by its name, with typed parameters, on one snapshot."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ..actors.domain import Answer, Domain, QueryDefinition
+from ..stores.errors import TwofoldError
+from ..stores.protocols import ReadStore
+from ..stores.records import Position
+
+__all__ = ["BadParameters", "NotProjected", "ProjectorHalted", "UnknownQuery", "ask"]
+
+
+class UnknownQuery(TwofoldError):
+    """No query of that name is registered."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"No query is called {name!r}. There are: {', '.join(known) or 'none'}.")
+
+
+class BadParameters(TwofoldError):
+    """A query got parameters that it does not take."""
+
+    def __init__(self, query: QueryDefinition, what: str) -> None:
+        self.query, self.what = query.name, what
+        takes = ", ".join(field.name for field in msgspec.structs.fields(query.parameters)) or "nothing"
+        super().__init__(f"{query.name}: {what}. It takes {takes}.")
+
+
+class NotProjected(TwofoldError):
+    """The read database did not reach the position that was asked for in time."""
+
+    def __init__(self, wanted: Position, reached: Position) -> None:
+        self.wanted, self.reached = wanted, reached
+        super().__init__(f"The read database is at position {reached}, not yet at {wanted}. Ask again in a moment.")
+
+
+class ProjectorHalted(TwofoldError):
+    """The read database stands still, because a projection failed."""
+
+    def __init__(self, reached: Position, cause: object) -> None:
+        self.reached, self.cause = reached, cause
+        super().__init__(f"The read database stands at position {reached}: {cause}")
+
+
+async def ask(
+    domain: Domain, store: ReadStore, name: str, parameters: Mapping[str, object], *, strict: bool = True
+) -> Answer:
+    """Run the query `name`. Unless `strict`, text is read as the type that a parameter has.
+
+    Raises:
+        UnknownQuery, BadParameters: the question makes no sense.
+        QueryTimeout, StatementFailed, ForeignAwait: it could not be answered.
+    """
+    query = domain.queries.get(name)
+    if query is None:
+        raise UnknownQuery(name, sorted(domain.queries))
+    try:
+        typed = msgspec.convert(dict(parameters), query.parameters, strict=strict)
+    except msgspec.ValidationError as error:
+        raise BadParameters(query, str(error).replace("`$.", "`").replace("field `", "parameter `")) from None
+    arguments = {field: getattr(typed, field) for field in query.parameters.__struct_fields__}
+    snapshot = await store.query(lambda db: query.call(db, **arguments))
+    return Answer(snapshot.value, snapshot.position)
