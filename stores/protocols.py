@@ -6,7 +6,7 @@ the write, sync or commit that it began has ended, and then is cancelled.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .records import (
     CommandRecord,
@@ -95,7 +95,9 @@ class EventStore(Protocol):
     async def read(self, after: Position, limit: int) -> Sequence[EventRecord]:
         """Return up to `limit` events that follow position `after`, in order, without gaps."""
 
-    async def read_stream(self, stream: StreamId, after: Version = 0, limit: int | None = None) -> Sequence[EventRecord]:
+    async def read_stream(
+        self, stream: StreamId, after: Version = 0, limit: int | None = None
+    ) -> Sequence[EventRecord]:
         """Return the events of `stream` that follow version `after`, in order."""
 
     async def close(self) -> None:
@@ -103,15 +105,18 @@ class EventStore(Protocol):
 
 
 class ReadDb(Protocol):
-    """What a query sees of the read database: one consistent snapshot, and nothing to write with."""
+    """What a query sees of the read database: one consistent snapshot, and nothing to write with.
 
-    async def rows(self, sql: str, *parameters: SqlValue) -> list[tuple[SqlValue, ...]]:
+    Columns are `Any`, as in Python's own database interface: only the SELECT knows their types.
+    """
+
+    async def rows(self, sql: str, *parameters: SqlValue) -> list[tuple[Any, ...]]:
         """Return all rows of a SELECT."""
 
-    async def row(self, sql: str, *parameters: SqlValue) -> tuple[SqlValue, ...] | None:
+    async def row(self, sql: str, *parameters: SqlValue) -> tuple[Any, ...] | None:
         """Return the first row of a SELECT, or ``None``."""
 
-    async def value(self, sql: str, *parameters: SqlValue) -> SqlValue:
+    async def value(self, sql: str, *parameters: SqlValue) -> Any:
         """Return the first column of the first row of a SELECT, or ``None``."""
 
 

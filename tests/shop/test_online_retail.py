@@ -17,9 +17,7 @@ import pytest
 
 from examples.shop import online_retail
 
-REPOSITORY = Path(__file__).parents[2]
-SCRIPT = REPOSITORY / "examples" / "shop" / "online_retail.py"
-DATA = Path(os.environ.get("TWOFOLD_TEST_DATA", REPOSITORY.parent / "shared" / "data")) / "online-retail"
+SCRIPT = Path(__file__).parents[2] / "examples" / "shop" / "online_retail.py"
 
 Command: TypeAlias = dict[str, Any]
 Convert: TypeAlias = Callable[..., list[Command]]
@@ -321,11 +319,9 @@ def test_the_help_says_what_becomes_of_a_document(capsys: pytest.CaptureFixture[
     assert "InvoiceNo starts with C" in capsys.readouterr().out
 
 
-def test_the_real_file_gives_the_published_figures(tmp_path: Path) -> None:
-    if not DATA.exists():
-        pytest.skip(f"the data set is not at {DATA}; TWOFOLD_TEST_DATA names the folder that holds online-retail/")
-    expected = json.loads((DATA / "figures.json").read_text(encoding="utf-8"))
-    (source,) = DATA.glob("*.csv.xz")
+def test_the_real_file_gives_the_published_figures(tmp_path: Path, online_retail_folder: Path) -> None:
+    expected = json.loads((online_retail_folder / "figures.json").read_text(encoding="utf-8"))
+    (source,) = online_retail_folder.glob("*.csv.xz")
     out = tmp_path / "commands.ndjson"
     assert online_retail.main([str(source), "--out", str(out)]) == 0
 
