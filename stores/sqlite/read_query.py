@@ -15,6 +15,8 @@ __all__ = ["ask_snapshot", "read_position"]
 Rows = TypeVar("Rows")
 
 A_READ = re.compile(r"\s*(SELECT|WITH|VALUES|EXPLAIN)\b", re.IGNORECASE)
+NO_LOOP = "no running event loop"
+"""What asyncio says where it finds none, as on a database thread."""
 STEPS_BETWEEN_LOOKS = 50_000
 """Steps of SQLite's virtual machine, a millisecond or so, from one look at the clock to the next."""
 
@@ -92,5 +94,14 @@ def drive(ask: Callable[[ReadDb], Awaitable[object]], db: ReadDb) -> object:
         awaited = next(steps)
     except StopIteration as end:
         return end.value
+    except RuntimeError as error:
+        if NO_LOOP not in str(error):
+            raise
+        raise ForeignAwait(name_of(ask), error) from error
     steps.close()
-    raise ForeignAwait(getattr(ask, "__qualname__", repr(ask)), awaited)
+    raise ForeignAwait(name_of(ask), awaited)
+
+
+def name_of(ask: Callable[[ReadDb], Awaitable[object]]) -> str:
+    """Return how an error calls a query."""
+    return getattr(ask, "__qualname__", repr(ask))
