@@ -16,6 +16,7 @@ from .frame import BadBatch, Place
 from .joins import join_faults, open_segment, seal_fault
 from .manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from .reader import Window, find_later_batch, walk
+from .retention import remove_segments
 from .segment import SUFFIX, Segment, corrupt
 
 __all__ = ["FIRST", "TORN", "Recovered", "RecoveryReport", "recover"]
@@ -67,12 +68,11 @@ def recover(files: Files, folder: Path) -> Recovered:
     segments = [s for s in segments if s.header.number >= manifest.oldest]
     for fault in join_faults(folder, manifest, segments):
         raise fault
-    leftovers = [folder / name for name in names if name.endswith(TEMPORARY)] + [s.path for s in outdated]
     if not segments:
-        _remove(files, folder, leftovers)
+        _remove_leftovers(files, folder, [])
         return Recovered([], FIRST, manifest, RecoveryReport(True, 0, 0))
     end, torn, copy = _settle_tail(files, segments[-1], manifest)
-    _remove(files, folder, leftovers)
+    _remove_leftovers(files, folder, outdated)
     newest = segments[-1].header
     if newest.number > manifest.newest:
         manifest = Manifest(manifest.oldest, newest.number, newest.id)
@@ -143,10 +143,13 @@ def _scan_tail(window: Window, tail: Segment) -> tuple[Place, BadBatch | None]:
     return end, None
 
 
-def _remove(files: Files, folder: Path, leftovers: list[Path]) -> None:
-    if not leftovers:
-        return
-    with failing(folder, "removing what an interrupted step left"):
-        for path in leftovers:
-            files.remove(path)
-        files.sync_folder(folder)
+def _remove_leftovers(files: Files, folder: Path, outdated: list[Segment]) -> None:
+    """Remove what an interrupted step left: files under temporary names, and segments that the retention gave up."""
+    temporary = [folder / name for name in files.names(folder) if name.endswith(TEMPORARY)]
+    if temporary:
+        with failing(folder, "removing temporary files"):
+            for path in temporary:
+                files.remove(path)
+            files.sync_folder(folder)
+    if outdated:
+        remove_segments(files, folder, outdated)

@@ -1,0 +1,86 @@
+"""One process per data folder."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from twofold.stores.errors import Locked
+from twofold.stores.lock import FolderLock, lock_holder
+
+pytestmark = pytest.mark.timeout(30)
+
+HOLD = """
+import sys
+from pathlib import Path
+from twofold.stores.lock import FolderLock
+lock = FolderLock(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def process_that_holds(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_turned_away_with_the_id_of_the_first(tmp_path: Path) -> None:
+    with process_that_holds(tmp_path) as process:
+        with pytest.raises(Locked, match=f"locked by process {process.pid}") as refusal:
+            FolderLock(tmp_path)
+        assert (refusal.value.folder, refusal.value.pid) == (tmp_path, process.pid)
+        assert lock_holder(tmp_path) == process.pid
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    with process_that_holds(tmp_path) as process:
+        process.kill()
+        process.wait()
+        assert lock_holder(tmp_path) is None
+        FolderLock(tmp_path).release()
+
+
+def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "data")
+    assert lock_holder(tmp_path / "data") == os.getpid()
+    lock.release()
+    lock.release()
+    assert lock_holder(tmp_path / "data") is None
+    FolderLock(tmp_path / "data").release()
+
+
+def test_a_second_lock_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    with pytest.raises(Locked) as refusal:
+        FolderLock(tmp_path)
+    assert refusal.value.pid == os.getpid()
+    lock.release()
+
+
+def test_asking_who_holds_a_folder_leaves_it_as_it_is(tmp_path: Path) -> None:
+    assert lock_holder(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    with process_that_holds(tmp_path):
+        lock_holder(tmp_path)
+        with pytest.raises(Locked):
+            FolderLock(tmp_path)
+
+
+def test_a_program_that_the_holder_starts_does_not_keep_the_lock(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    command = [sys.executable, "-c", "print('up', flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, close_fds=False) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "up\n"
+        lock.release()
+        FolderLock(tmp_path).release()
+        child.kill()
