@@ -1,0 +1,275 @@
+"""The command line: `twofold`.
+
+Commands that read open the data folder beside a running process; `send` opens it to write and holds its lock. Answers
+go to standard output, everything else to standard error, so that a script can take the one without the other.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import anyio
+import click
+import msgspec
+import structlog
+
+from ..actors.kernel.supervisor import cause_of
+from ..actors.submission import Stage
+from ..stores.errors import TwofoldError
+from .app import App
+from .config import Config, load_domain
+from .exit_codes import ExitCode, exit_code_of
+
+__all__ = ["main"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EXIT_CODES = "\n".join(
+    ("\b", "Exit codes:", *(f"  {code.value:<4}{code.name.lower().replace('_', ' ')}" for code in ExitCode))
+)
+
+
+@click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="twofold")
+def main() -> None:
+    """Durable commands, an auditable history and a fast read side, in one process.
+
+    A folder with a config.toml names the domain (`[app] domain = "module:app"`) and where its data is kept. Start with
+    `twofold check`, then `twofold send commands.ndjson`, then `twofold query NAME`.
+    """
+    level = structlog.make_filtering_bound_logger(logging.INFO)
+    structlog.configure(wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def _configured(function: F) -> F:
+    """Give a command --data and --config, hand it the settings, and end it with the exit code of what it raises."""
+
+    @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.  [data] dir")
+    @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings.  ./config.toml")
+    @wraps(function)
+    def command(*args: Any, data: Path | None, config: Path | None, **options: Any) -> None:
+        try:
+            settings = Config.load(config, overrides={"data.dir": None if data is None else str(data)})
+            function(settings, *args, **options)
+        except BaseExceptionGroup as group:
+            _end(cause_of(group))
+        except TwofoldError as error:
+            _end(error)
+
+    return command  # type: ignore[return-value]
+
+
+def _end(error: BaseException) -> None:
+    if not isinstance(error, TwofoldError | ValueError):
+        raise error
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(exit_code_of(error))
+
+
+def _show(value: object, *, as_json: bool) -> None:
+    encoded = msgspec.json.encode(value)
+    click.echo(encoded if as_json else msgspec.json.format(encoded, indent=2))
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")
+
+
+@main.command()
+@_configured
+def check(config: Config) -> None:
+    """Check the settings and the domain, without starting anything.
+
+    \b
+    Example:
+      twofold check --config shop/config.toml
+    """
+    domain = load_domain(config, App).domain()
+    click.echo(f"{config.file or 'no config.toml'}: good. Data folder: {config.data.dir}")
+    click.echo(f"{domain.name}: good.")
+    for what, names in (
+        ("deciders", domain.deciders),
+        ("commands", domain.commands),
+        ("events", domain.events),
+        ("projections", [projection.name for projection in domain.projections]),
+        ("queries", domain.queries),
+    ):
+        click.echo(f"  {what}: {', '.join(names) or 'none'}")
+
+
+@main.command()
+@_configured
+@click.argument("file", type=click.File("rb"))
+@click.option("--wait", type=click.Choice(["accepted", "handled", "projected"]), default="handled", show_default=True)
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
+@_as_json
+def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
+    """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
+
+    A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
+    after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
+    none (no room, no time) or its handler failed.
+
+    \b
+    Examples:
+      twofold send orders.ndjson --wait projected
+      generate-orders | twofold send - --settle --json
+    """
+    from .send_command import run_send
+
+    app = load_domain(config, App)
+    summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
+    if as_json:
+        _show(summary, as_json=True)
+    if summary.interrupted:
+        sys.exit(ExitCode.INTERRUPTED)
+    if not summary.complete:
+        sys.exit(ExitCode.NOT_DONE)
+
+
+@main.command()
+@_configured
+@click.argument("name")
+@click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
+@_as_json
+def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
+    """Put the query NAME to the read database, beside a running process or without one.
+
+    \b
+    Examples:
+      twofold query shop.totals
+      twofold query shop.top_countries limit=3 --json
+    """
+    from .inspection import put_query
+
+    pairs = dict(_key_and_value(parameter) for parameter in parameters)
+    answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
+    _show(answer if as_json else answer.value, as_json=as_json)
+    click.echo(f"at position {answer.position} of {head}", err=True)
+
+
+def _key_and_value(parameter: str) -> tuple[str, str]:
+    key, separator, value = parameter.partition("=")
+    if not separator or not key:
+        raise click.UsageError(f"{parameter!r} is not of the form KEY=VALUE.")
+    return key, value
+
+
+@main.command()
+@_configured
+@click.argument("stream")
+@_as_json
+def history(config: Config, stream: str, as_json: bool) -> None:
+    """Show all that happened in STREAM, oldest first.
+
+    \b
+    Example:
+      twofold history order-536365
+    """
+    from .inspection import read_history
+
+    for event in anyio.run(read_history, load_domain(config, App).domain(), config, stream):
+        if as_json:
+            _show(event, as_json=True)
+        else:
+            click.echo(
+                f"{event.version:>5}  {event.time:%Y-%m-%d %H:%M:%S.%f}Z  {event.type}  at position {event.position}, "
+                f"by command {event.command_id}\n       {msgspec.json.encode(event.event).decode()}"
+            )
+
+
+@main.command()
+@_configured
+@click.argument("stream")
+@click.option("--version", type=click.IntRange(min=0), help="As it was after its event of this version.")
+@click.option("--at", metavar="TIME", help="As it was at this time: 2011-05-31T12:00:00Z.")
+@_as_json
+def state(config: Config, stream: str, version: int | None, at: str | None, as_json: bool) -> None:
+    """Show the state of STREAM: the newest one, or an earlier one.
+
+    \b
+    Examples:
+      twofold state product-85123A
+      twofold state product-85123A --version 3
+      twofold state product-85123A --at 2011-05-31T12:00:00Z
+    """
+    from .inspection import read_state, read_time
+
+    if version is not None and at is not None:
+        raise click.UsageError("A state is asked for by --version or by --at, not by both.")
+    domain = load_domain(config, App).domain()
+    _show(anyio.run(read_state, domain, config, stream, version, read_time(at)), as_json=as_json)
+
+
+@main.command()
+@_configured
+@_as_json
+def status(config: Config, as_json: bool) -> None:
+    """Show who has the data folder open, and how far log, events and read database have come.
+
+    \b
+    Example:
+      twofold status --json
+    """
+    from .inspection import read_status
+
+    found = anyio.run(read_status, config)
+    if as_json:
+        _show(found, as_json=True)
+        return
+    for line in found.lines():
+        click.echo(line)
+
+
+@main.command()
+@_configured
+@click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
+@_as_json
+def verify(config: Config, head: str | None, as_json: bool) -> None:
+    """Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
+
+    It changes nothing, and works beside a running process. Each fault is named; with any the exit code is 1. It prints
+    the head of the history: keep it elsewhere, and give it with --head later, to see that nobody rewrote what was.
+
+    \b
+    Examples:
+      twofold verify
+      twofold verify --head 53415:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    """
+    from .verify_command import run_verify
+
+    report = anyio.run(run_verify, load_domain(config, App).domain(), config, head)
+    if as_json:
+        _show(report, as_json=True)
+    if report.faults:
+        sys.exit(ExitCode.NOT_DONE)
+
+
+@main.group()
+def log() -> None:
+    """Look into the command log."""
+
+
+@log.command()
+@_configured
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
+@_as_json
+def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
+    """Print the commands in the log, oldest first, with the batch and the file that hold them.
+
+    \b
+    Examples:
+      twofold log dump --after 1000 --limit 10
+      twofold log dump --json > log.ndjson
+    """
+    from .inspection import dump_log
+
+    for entry in dump_log(config, after, limit):
+        if as_json:
+            _show(entry, as_json=True)
+        else:
+            click.echo(entry.line())

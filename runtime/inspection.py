@@ -1,0 +1,228 @@
+"""Looking into a data folder read-only, beside a running process or without one."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from anyio import CancelScope
+from msgspec import Struct
+
+from ..actors.domain import Answer, Domain, moment
+from ..stores.errors import TwofoldError
+from ..stores.lock import lock_holder
+from ..stores.records import Offset, Position, StreamId, Version
+from ..stores.segments.audit import LoggedBatch, findings, scan
+from ..stores.sqlite.event_store import SqliteEventStore
+from ..stores.sqlite.read_store import SqliteReadStore
+from .config import Config
+from .history import RecordedEvent, StreamState, history_of, state_of
+from .queries import ask
+from .stores import DataFolder
+
+__all__ = [
+    "DumpedCommand",
+    "Status",
+    "dump_log",
+    "open_events",
+    "open_read",
+    "put_query",
+    "read_history",
+    "read_state",
+    "read_status",
+    "read_time",
+]
+
+
+class NoData(TwofoldError):
+    """The data folder holds nothing yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"There is no data in {folder} yet. Send a command first, or name the folder with --data.")
+
+
+class Status(Struct, frozen=True):
+    """How far a data folder has come."""
+
+    folder: Path
+    held_by: int | None
+    """The process that has it open."""
+    log_end: Offset
+    log_bytes: int
+    handled: Offset
+    head: Position
+    projected: Position
+    write_db_bytes: int
+    read_db_bytes: int
+
+    def lines(self) -> Iterator[str]:
+        """Return it as a person reads it."""
+        yield f"{self.folder}: " + (f"open in process {self.held_by}" if self.held_by else "not open in any process")
+        yield f"  log        ends at offset {self.log_end} ({_size(self.log_bytes)})"
+        yield f"  handled    up to offset {self.handled}, {self.log_end - self.handled} behind"
+        yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
+        yield f"  read DB    at position {self.projected}, {self.head - self.projected} behind"
+        yield f"             ({_size(self.read_db_bytes)})"
+
+
+class DumpedCommand(Struct, frozen=True):
+    """A command in the log, and where it stands."""
+
+    offset: Offset
+    time: datetime
+    id: str
+    type: str
+    stream: StreamId
+    data: msgspec.Raw
+    principal: str | None
+    correlation_id: str | None
+    expected_version: Version | None
+    file: str
+    byte: int
+    batch: int
+
+    def line(self) -> str:
+        """Return it as a person reads it."""
+        return (
+            f"{self.offset:>8}  {self.time:%Y-%m-%d %H:%M:%S.%f}Z  {self.type}  {self.stream}  id {self.id}  "
+            f"batch {self.batch} in {self.file} at {self.byte}\n          {bytes(self.data).decode()}"
+        )
+
+
+@asynccontextmanager
+async def open_events(config: Config) -> AsyncIterator[SqliteEventStore]:
+    """Open the write database read-only.
+
+    Raises:
+        NoData: there is none yet.
+    """
+    file = DataFolder(config.data.dir).write_db
+    if not file.exists():
+        raise NoData(config.data.dir)
+    store = await SqliteEventStore.open_read_only(file)
+    try:
+        yield store
+    finally:
+        with CancelScope(shield=True):
+            await store.close()
+
+
+@asynccontextmanager
+async def open_read(config: Config) -> AsyncIterator[SqliteReadStore]:
+    """Open the serving generation of the read database read-only.
+
+    Raises:
+        NoData: there is none yet.
+    """
+    folder = DataFolder(config.data.dir).read
+    if not folder.exists():
+        raise NoData(config.data.dir)
+    store = await SqliteReadStore.open_read_only(folder, query_timeout=config.queries.timeout)
+    try:
+        yield store
+    finally:
+        with CancelScope(shield=True):
+            await store.close()
+
+
+async def put_query(
+    domain: Domain, config: Config, name: str, parameters: Mapping[str, str]
+) -> tuple[Answer, Position]:
+    """Return the answer to a query, and the position at which the events end."""
+    async with open_read(config) as read, open_events(config) as events:
+        answer = await ask(domain, read, name, parameters, strict=False)
+        return answer, (await events.head()).position
+
+
+async def read_history(domain: Domain, config: Config, stream: StreamId) -> list[RecordedEvent]:
+    """Return all events of `stream`."""
+    async with open_events(config) as events:
+        return await history_of(domain, events, stream)
+
+
+async def read_state(
+    domain: Domain, config: Config, stream: StreamId, version: Version | None, at: datetime | None
+) -> StreamState:
+    """Return the state of `stream`, the newest or an earlier one."""
+    async with open_events(config) as events:
+        return await state_of(domain, events, stream, version=version, at=at)
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Return the time that `text` tells.
+
+    Raises:
+        ValueError: it tells none.
+    """
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time. Write 2011-05-31T12:00:00Z, say.") from None
+
+
+async def read_status(config: Config) -> Status:
+    """Return how far everything in the data folder has come, read from the back to the front of the pipeline."""
+    folder = DataFolder(config.data.dir)
+    async with open_read(config) as read, open_events(config) as events:
+        projected = await read.position()
+        head = await events.head()
+        handled = await events.cursor()
+        read_file = read.file
+    return Status(
+        folder.root,
+        lock_holder(folder.root),
+        _log_end(folder.log),
+        sum(file.stat().st_size for file in folder.log.iterdir()),
+        handled,
+        head.position,
+        projected,
+        folder.write_db.stat().st_size,
+        read_file.stat().st_size,
+    )
+
+
+def dump_log(config: Config, after: Offset, limit: int | None) -> Iterator[DumpedCommand]:
+    """Yield the commands of the log past offset `after`.
+
+    Raises:
+        Corruption: at the first fault.
+    """
+    folder = DataFolder(config.data.dir).log
+    if not folder.exists():
+        raise NoData(config.data.dir)
+    return islice(_dumped(folder, after), limit)
+
+
+def _dumped(folder: Path, after: Offset) -> Iterator[DumpedCommand]:
+    for batch in scan(folder):
+        for offset, command in enumerate(batch.commands, batch.first):
+            if offset > after:
+                yield DumpedCommand(
+                    offset,
+                    moment(command.time),
+                    command.command_id,
+                    command.type,
+                    command.stream,
+                    msgspec.Raw(command.data),
+                    command.principal,
+                    command.correlation_id,
+                    command.expected_version,
+                    batch.file.name,
+                    batch.position,
+                    batch.sequence,
+                )
+
+
+def _log_end(folder: Path) -> Offset:
+    end = 0
+    for finding in findings(folder):
+        if isinstance(finding, LoggedBatch):
+            end = finding.first + len(finding.commands) - 1
+    return end
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

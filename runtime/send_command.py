@@ -1,0 +1,89 @@
+"""`twofold send`: a runtime for as long as a file lasts, with a progress bar and a summary for people."""
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import anyio
+import click
+
+from ..actors.submission import Stage
+from .app import App
+from .config import Config
+from .runtime import Runtime
+from .sending import LineAnswer, Summary, send
+
+__all__ = ["run_send"]
+
+_SHOWN = 20
+
+
+async def run_send(
+    app: App, config: Config, source: BinaryIO, *, wait: Stage, timeout: float, settle: bool, quiet: bool
+) -> Summary:
+    """Send all lines of `source`, and tell about it on standard error and, unless `quiet`, standard output.
+
+    SIGINT and SIGTERM end the reading; what was sent is answered, and the runtime stops in order.
+    """
+    began = time.monotonic()
+    stop = False
+
+    async def watch_signals() -> None:
+        nonlocal stop
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                stop = True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch_signals)
+        async with Runtime(app, config) as runtime:
+            with _progress(source) as progress:
+                summary = await send(
+                    runtime, source, wait=wait, timeout=timeout, progress=progress, stopping=lambda: stop
+                )
+            if settle and not stop:
+                await runtime.settled()
+        tasks.cancel_scope.cancel()
+    summary.seconds = round(time.monotonic() - began, 3)
+    if not quiet:
+        _tell(summary)
+    return summary
+
+
+@contextmanager
+def _progress(source: BinaryIO) -> Iterator[Any]:
+    """Show how much of `source` was read, where there is a terminal to show it on."""
+    status = os.fstat(source.fileno())
+    length = status.st_size if stat.S_ISREG(status.st_mode) else None
+    stderr = click.get_text_stream("stderr")
+    with click.progressbar(length=length, label="sending", file=stderr, hidden=not stderr.isatty()) as bar:
+        yield bar.update
+
+
+def _tell(summary: Summary) -> None:
+    for answer in summary.refused[:_SHOWN]:
+        _tell_line(answer, "refused")
+    if len(summary.refused) > _SHOWN:
+        click.echo(f"… and {len(summary.refused) - _SHOWN} refused lines more; --json lists them all")
+    for answer in (*summary.rejected[:_SHOWN], *summary.unanswered[:_SHOWN]):
+        _tell_line(answer, answer.answer)
+    click.echo(f"{summary.lines} lines in {summary.seconds:.1f} s: {summary.accepted} accepted", nl=False)
+    click.echo(f" ({summary.repeated} of them before), {len(summary.refused)} refused with {summary.faults} faults")
+    for title, counts in (("outcomes", summary.outcomes), ("faults", summary.codes)):
+        if counts:
+            click.echo(f"  {title}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if summary.timed_out or summary.unanswered:
+        click.echo(f"  {summary.timed_out} timed out, {len(summary.unanswered)} without an answer: send the file again")
+    if summary.interrupted:
+        click.echo("  interrupted: the rest of the file was not sent")
+
+
+def _tell_line(answer: LineAnswer, what: str) -> None:
+    click.echo(f"line {answer.line}: {answer.type} {answer.id or ''} {what} {answer.message}".rstrip())
+    for fault in answer.faults:
+        facts = ", ".join(f"{name}={value}" for name, value in fault.facts.items())
+        click.echo("    " + " ".join(filter(None, (fault.path, fault.code, fault.message, facts))))

@@ -1,0 +1,173 @@
+"""Sending a file of commands: newline-delimited JSON in, one answer a line, a summary in the end."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+from anyio import to_thread
+from msgspec import Raw, Struct
+
+from ..actors.submission import CommandRefused, JsonCommand, NotAccepted, OutcomeUnknown, Receipt, Stage
+from ..stores.records import Fault
+from .runtime import Runtime
+
+__all__ = ["LONGEST_LINE", "LineAnswer", "Summary", "send"]
+
+LONGEST_LINE = 16 << 20
+"""The most bytes of a line; a longer one is refused and skipped."""
+
+_LINES_AT_ONCE = 1000
+
+
+class CommandLine(Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the file."""
+
+    type: str
+    data: Raw
+    id: str | None = None
+
+
+class LineAnswer(Struct, frozen=True, omit_defaults=True):
+    """What became of one line that did not go through."""
+
+    line: int
+    """Its number in the file, from 1."""
+    type: str = ""
+    id: str | None = None
+    answer: str = ""
+    """Why: the outcome of an accepted command, or the name of the error."""
+    message: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+class Summary(Struct):
+    """What became of all lines."""
+
+    lines: int = 0
+    accepted: int = 0
+    repeated: int = 0
+    """How many of the accepted had been accepted before, so that nothing happened."""
+    timed_out: int = 0
+    outcomes: dict[str, int] = {}
+    codes: dict[str, int] = {}
+    """How often each fault was found, refusals and outcomes together."""
+    faults: int = 0
+    """How many faults the refused lines have."""
+    refused: list[LineAnswer] = []
+    """Lines that were not accepted because of their faults."""
+    rejected: list[LineAnswer] = []
+    """Lines that were accepted, and whose outcome is not `handled`."""
+    unanswered: list[LineAnswer] = []
+    """Lines for which there was no room or no time; send them again."""
+    interrupted: bool = False
+    position: int = 0
+    """The position of the newest event that a line made."""
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line has its answer, and no handler failed."""
+        return not (self.unanswered or self.timed_out or self.interrupted or self.outcomes.get("failed"))
+
+
+class _Line(NamedTuple):
+    number: int
+    command: CommandLine | None
+    fault: Fault | None
+
+
+async def send(
+    runtime: Runtime,
+    source: BinaryIO,
+    *,
+    wait: Stage,
+    timeout: float,
+    progress: Callable[[int], None],
+    stopping: Callable[[], bool],
+) -> Summary:
+    """Submit each line of `source`, in order, and return what became of them.
+
+    `progress` is called with the bytes read since the last call. Once `stopping` says so, no more is read. Memory
+    stays flat but for the lines that did not go through.
+    """
+    summary = Summary()
+    tally: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    lines = _lines(source, progress)
+    while not stopping() and (chunk := await to_thread.run_sync(_take, lines, _LINES_AT_ONCE)):
+        commands = [(line, line.command) for line in chunk if line.command is not None]
+        answers = await runtime.submit_many(
+            [JsonCommand(command.type, bytes(command.data)) for _, command in commands],
+            command_ids=[command.id for _, command in commands],
+            wait=wait,
+            timeout=timeout,
+        )
+        by_line = dict(zip((line.number for line, _ in commands), answers, strict=True))
+        for line in chunk:
+            _count(summary, tally, codes, line, by_line.get(line.number))
+    summary.interrupted = stopping()
+    summary.outcomes, summary.codes = dict(tally), dict(codes.most_common())
+    return summary
+
+
+def _count(
+    summary: Summary,
+    tally: Counter[str],
+    codes: Counter[str],
+    line: _Line,
+    answer: Receipt | NotAccepted | OutcomeUnknown | None,
+) -> None:
+    summary.lines += 1
+    type_, id_ = (line.command.type, line.command.id) if line.command else ("", None)
+    if isinstance(answer, Receipt):
+        summary.accepted += 1
+        summary.repeated += answer.repeated
+        summary.timed_out += answer.timed_out
+        summary.position = max(summary.position, answer.position)
+        if answer.outcome is None:
+            return
+        outcome = answer.outcome
+        tally[outcome.status] += 1
+        if outcome.faults:
+            codes.update(fault.code for fault in outcome.faults)
+            summary.rejected.append(LineAnswer(line.number, type_, id_, outcome.status, "", outcome.faults))
+        return
+    if answer is None or isinstance(answer, CommandRefused):
+        faults = answer.faults if answer else (line.fault,) if line.fault else ()
+        summary.faults += len(faults)
+        codes.update(fault.code for fault in faults)
+        summary.refused.append(LineAnswer(line.number, type_, id_, "CommandRefused", "", faults))
+        return
+    code = type(answer).__name__
+    codes[code] += 1
+    summary.unanswered.append(LineAnswer(line.number, type_, id_, code, str(answer)))
+
+
+def _take(lines: Iterator[_Line], limit: int) -> list[_Line]:
+    return [line for line, _ in zip(lines, range(limit), strict=False)]
+
+
+def _lines(source: BinaryIO, progress: Callable[[int], None]) -> Iterator[_Line]:
+    decode = msgspec.json.Decoder(CommandLine).decode
+    number = 0
+    while text := source.readline(LONGEST_LINE + 1):
+        number += 1
+        progress(len(text))
+        if len(text) > LONGEST_LINE:
+            while text and not text.endswith(b"\n"):
+                text = source.readline(LONGEST_LINE)
+                progress(len(text))
+            yield _Line(number, None, Fault("line.too_long", "", f"the line has more than {LONGEST_LINE} bytes"))
+        elif text.strip():
+            yield _read(decode, number, text)
+
+
+def _read(decode: Callable[[bytes], CommandLine], number: int, text: bytes) -> _Line:
+    try:
+        return _Line(number, decode(text), None)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _Line(number, None, Fault("line.malformed", "", f"{error}; a line is " + _EXAMPLE))
+
+
+_EXAMPLE = '{"type": "order.place", "id": "order-1", "data": {…}}'
