@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -95,7 +96,7 @@ async def send(
     tally: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     lines = _lines(source, progress)
-    while not stopping() and (chunk := await to_thread.run_sync(_take, lines, _LINES_AT_ONCE)):
+    while not stopping() and (chunk := await to_thread.run_sync(_take, lines)):
         commands = [(line, line.command) for line in chunk if line.command is not None]
         answers = await runtime.submit_many(
             [JsonCommand(command.type, bytes(command.data)) for _, command in commands],
@@ -144,8 +145,8 @@ def _count(
     summary.unanswered.append(LineAnswer(line.number, type_, id_, code, str(answer)))
 
 
-def _take(lines: Iterator[_Line], limit: int) -> list[_Line]:
-    return [line for line, _ in zip(lines, range(limit), strict=False)]
+def _take(lines: Iterator[_Line]) -> list[_Line]:
+    return list(islice(lines, _LINES_AT_ONCE))
 
 
 def _lines(source: BinaryIO, progress: Callable[[int], None]) -> Iterator[_Line]:
