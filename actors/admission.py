@@ -125,7 +125,7 @@ async def refusal_by_validators(candidate: Candidate, ask: Ask, time_limit: floa
             faults.append(refusal.fault)
         except TimeoutError:
             return ValidatorTimeout(validator.name, time_limit)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a validator's bug, whatever it is, is the answer to its command
             return ValidatorFailed(validator.name, error)
     if faults:
         return CommandRefused(candidate.command_id, candidate.definition.name, faults)
@@ -140,4 +140,3 @@ async def _collect(said: Any) -> list[Fault]:
 
 def _faults(said: Iterable[Reject] | None) -> list[Fault]:
     return [] if said is None else [refusal.fault for refusal in said]
-

@@ -63,7 +63,7 @@ class BatchDraft:
             state = save(definition.decider, stream, decision.after) if decision.events else None
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a rule's bug, whatever it is, is that one command's outcome
             self.fail(logged, error)
         else:
             self._accept(logged, decision, claims, state)
@@ -85,9 +85,7 @@ class BatchDraft:
         first_version = decision.after.version - len(decision.events) + 1
         for version, decided in enumerate(decision.events, first_version):
             name, schema_version = decided.definition.name, decided.definition.schema_version
-            event = seal(
-                self.head, record.stream, version, name, schema_version, decided.data, metadata, record.time
-            )
+            event = seal(self.head, record.stream, version, name, schema_version, decided.data, metadata, record.time)
             self.events.append(event)
             self.head = Head(event.position, event.hash)
         for claim in claims:

@@ -4,7 +4,8 @@ It alone writes the write database. Its state is a bounded cache of streams and 
 a commit and by nothing else; a failed handler is replaced by one that starts from the durable cursor with neither.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from ..stores.errors import ClaimTaken, CommitRefused, Corruption, DuplicateCommand
 from ..stores.protocols import EventStore, Log
@@ -62,7 +63,7 @@ class CommandHandler(Actor[LoggedCommand]):
         self._head = await self._store.head()
         self._handled.rise(self.cursor)
 
-    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         return (self._follow, self._retain)
 
     async def _follow(self) -> None:
@@ -138,7 +139,9 @@ class CommandHandler(Actor[LoggedCommand]):
         try:
             found = load(decider, record)
         except Exception as error:
-            raise Corruption("write.db", None, f"the state of {stream} does not decode: {error}", _SEE_VERIFY) from error
+            raise Corruption(
+                "write.db", None, f"the state of {stream} does not decode: {error}", _SEE_VERIFY
+            ) from error
         return found if found is not None else await self._fold(decider, stream)
 
     async def _fold(self, decider: DeciderDefinition, stream: StreamId) -> Loaded | DomainFault:
@@ -146,7 +149,7 @@ class CommandHandler(Actor[LoggedCommand]):
         while events := await self._store.read_stream(stream, loaded.version, _FOLDED_AT_ONCE):
             try:
                 loaded = fold(decider, events, loaded)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it fails the commands of this one stream
                 return DomainFault(f"{stream} cannot be folded from its events: {error!r}")
         return loaded
 

@@ -55,7 +55,7 @@ def _fact(value: object) -> str | int | float | bool | None:
 
 
 class Claim(Struct, frozen=True):
-    """A value that only one stream at a time may hold, such as an e-mail address. `decide` returns it with the events."""
+    """A value that only one stream at a time may hold, such as an e-mail address; `decide` returns it with events."""
 
     name: str
     value: str
@@ -78,7 +78,7 @@ class Context:
     A command that is handled again sees the same time and makes the same ids.
     """
 
-    __slots__ = ("_time", "command_id", "correlation_id", "key", "_made", "offset", "principal", "stream", "version")
+    __slots__ = ("_made", "_time", "command_id", "correlation_id", "key", "offset", "principal", "stream", "version")
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ _decode_metadata = msgspec.json.Decoder(EventMetadata).decode
 
 
 class EventMeta:
-    """What a projection or an effect may know of an event beside the event itself. Read on demand, as most ask little."""
+    """What a projection or an effect may know of an event beside the event itself, read on demand: most ask little."""
 
     __slots__ = ("_metadata", "_record")
 
@@ -235,7 +235,7 @@ class EventDefinition(Struct, frozen=True):
 
     name: str
     type: type
-    codec: Codec
+    codec: Codec[Any]
     schema_version: int = 1
 
 
@@ -245,7 +245,7 @@ class DeciderDefinition(Struct, frozen=True):
     category: str
     version: int
     initial: Callable[[], Any]
-    state: Codec
+    state: Codec[Any]
     fingerprint: str
     decide: Callable[[Any, Any, Context], Sequence[Any] | None]
     evolve: Callable[[Any, Any], Any]
@@ -268,7 +268,7 @@ class CommandDefinition(Struct, frozen=True):
 
     name: str
     type: type
-    codec: Codec
+    codec: Codec[Any]
     key: str
     """The field that holds the key of its stream."""
     decider: DeciderDefinition

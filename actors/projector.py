@@ -4,7 +4,8 @@ The cursor is in the transaction of the statements, so the read database is alwa
 raises halts the projector there: nothing is skipped, commands go on, and the queries say how far they have come.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from ..stores.errors import StatementFailed, TwofoldError
 from ..stores.protocols import ReadStore
@@ -57,7 +58,7 @@ class Projector(Actor[EventRecord]):
     async def start(self) -> None:
         self._advance(await self._store.position())
 
-    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         return (self._follow,)
 
     async def _follow(self) -> None:

@@ -73,7 +73,7 @@ def parts(info: inspect.Type) -> Iterator[inspect.Type]:
             yield part
 
 
-def check_storable(value: Any, path: str = "") -> None:
+def check_storable(value: Any, path: str = "") -> None:  # noqa: C901, PLR0912 - one flat case for each kind of value
     """Walk `value` and raise at the first part of it that cannot be stored.
 
     Raises:
@@ -109,6 +109,9 @@ def _check_decimal(value: Decimal, path: str) -> None:
     if not value.is_finite():
         raise Unstorable(path, f"The decimal {value} cannot be stored")
     _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    if exponent < -LARGEST_DECIMAL_EXPONENT or len(digits) + exponent > LARGEST_DECIMAL_EXPONENT:
+    if (
+        not isinstance(exponent, int)
+        or exponent < -LARGEST_DECIMAL_EXPONENT
+        or len(digits) + exponent > LARGEST_DECIMAL_EXPONENT
+    ):
         raise Unstorable(path, f"A decimal of more than {LARGEST_DECIMAL_EXPONENT} digits cannot be stored")

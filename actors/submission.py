@@ -74,7 +74,9 @@ class CommandIdReused(NotAccepted):
 
     def __init__(self, command_id: str) -> None:
         self.command_id = command_id
-        super().__init__(f"The command id {command_id!r} stands for another command. Send this one under an id of its own.")
+        super().__init__(
+            f"The command id {command_id!r} stands for another command. Send this one under an id of its own."
+        )
 
 
 class ValidatorTimeout(NotAccepted):

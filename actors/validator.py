@@ -4,7 +4,8 @@ Two loops. The first drains the mailbox and decides who may go on; the second ap
 while the first is at the next. So a batch is as large as the disk is slow, and no timer holds anybody up.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import anyio
 
@@ -69,7 +70,7 @@ class Validator(Actor[Submission]):
             after = unhandled[-1].offset
         self.cursor = self._log.end()
 
-    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         return (self._append_what_is_ready,)
 
     async def handle(self, messages: Sequence[Submission]) -> None:
@@ -83,7 +84,7 @@ class Validator(Actor[Submission]):
         self._ready.close()
         await self._all_appended.wait()
 
-    def stop(self, unhandled: Sequence[Submission], failure: BaseException | None) -> None:
+    def stop(self, unhandled: Sequence[Submission]) -> None:
         for submission in unhandled:
             submission.refuse(Stopping())
         for command_id in self._unlogged:

@@ -124,9 +124,7 @@ class App:
             (_, first), *others = parameters_of(function, 1, "a query")
             if first is not ReadDb or not inspect.iscoroutinefunction(function):
                 raise RegistrationError(f"{where(function)}: a query is `async def`, and takes `db: ReadDb` first.")
-            fields = [
-                (p.name, type_) if p.default is p.empty else (p.name, type_, p.default) for p, type_ in others
-            ]
+            fields = [(p.name, type_) if p.default is p.empty else (p.name, type_, p.default) for p, type_ in others]
             try:
                 parameters = msgspec.defstruct(name, fields, forbid_unknown_fields=True, frozen=True, kw_only=True)
                 msgspec.json.Decoder(parameters)

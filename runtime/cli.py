@@ -2,6 +2,7 @@
 
 Commands that read open the data folder beside a running process; `send` opens it to write and holds its lock. Answers
 go to standard output, everything else to standard error, so that a script can take the one without the other.
+r
 """
 
 import logging
@@ -22,6 +23,8 @@ from ..stores.errors import TwofoldError
 from .app import App
 from .config import Config, load_domain
 from .exit_codes import ExitCode, exit_code_of
+from .inspection import dump_log, put_query, read_history, read_state, read_status, read_time
+from .send_command import run_send
 
 __all__ = ["main"]
 
@@ -80,7 +83,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one line 
 @main.command()
 @_configured
 def check(config: Config) -> None:
-    """Check the settings and the domain, without starting anything.
+    r"""Check the settings and the domain, without starting anything.
 
     \b
     Example:
@@ -107,7 +110,7 @@ def check(config: Config) -> None:
 @click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
 @_as_json
 def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
-    """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
+    r"""Send commands from FILE ("-" is standard input), a line each, and say what became of them.
 
     A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
     after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
@@ -118,8 +121,6 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
       twofold send orders.ndjson --wait projected
       generate-orders | twofold send - --settle --json
     """
-    from .send_command import run_send
-
     app = load_domain(config, App)
     summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
     if as_json:
@@ -136,15 +137,13 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
 @_as_json
 def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
-    """Put the query NAME to the read database, beside a running process or without one.
+    r"""Put the query NAME to the read database, beside a running process or without one.
 
     \b
     Examples:
       twofold query shop.totals
       twofold query shop.top_countries limit=3 --json
     """
-    from .inspection import put_query
-
     pairs = dict(_key_and_value(parameter) for parameter in parameters)
     answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
     _show(answer if as_json else answer.value, as_json=as_json)
@@ -163,14 +162,12 @@ def _key_and_value(parameter: str) -> tuple[str, str]:
 @click.argument("stream")
 @_as_json
 def history(config: Config, stream: str, as_json: bool) -> None:
-    """Show all that happened in STREAM, oldest first.
+    r"""Show all that happened in STREAM, oldest first.
 
     \b
     Example:
       twofold history order-536365
     """
-    from .inspection import read_history
-
     for event in anyio.run(read_history, load_domain(config, App).domain(), config, stream):
         if as_json:
             _show(event, as_json=True)
@@ -188,7 +185,7 @@ def history(config: Config, stream: str, as_json: bool) -> None:
 @click.option("--at", metavar="TIME", help="As it was at this time: 2011-05-31T12:00:00Z.")
 @_as_json
 def state(config: Config, stream: str, version: int | None, at: str | None, as_json: bool) -> None:
-    """Show the state of STREAM: the newest one, or an earlier one.
+    r"""Show the state of STREAM: the newest one, or an earlier one.
 
     \b
     Examples:
@@ -196,8 +193,6 @@ def state(config: Config, stream: str, version: int | None, at: str | None, as_j
       twofold state product-85123A --version 3
       twofold state product-85123A --at 2011-05-31T12:00:00Z
     """
-    from .inspection import read_state, read_time
-
     if version is not None and at is not None:
         raise click.UsageError("A state is asked for by --version or by --at, not by both.")
     domain = load_domain(config, App).domain()
@@ -208,44 +203,18 @@ def state(config: Config, stream: str, version: int | None, at: str | None, as_j
 @_configured
 @_as_json
 def status(config: Config, as_json: bool) -> None:
-    """Show who has the data folder open, and how far log, events and read database have come.
+    r"""Show who has the data folder open, and how far log, events and read database have come.
 
     \b
     Example:
       twofold status --json
     """
-    from .inspection import read_status
-
     found = anyio.run(read_status, config)
     if as_json:
         _show(found, as_json=True)
         return
     for line in found.lines():
         click.echo(line)
-
-
-@main.command()
-@_configured
-@click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
-@_as_json
-def verify(config: Config, head: str | None, as_json: bool) -> None:
-    """Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
-
-    It changes nothing, and works beside a running process. Each fault is named; with any the exit code is 1. It prints
-    the head of the history: keep it elsewhere, and give it with --head later, to see that nobody rewrote what was.
-
-    \b
-    Examples:
-      twofold verify
-      twofold verify --head 53415:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-    """
-    from .verify_command import run_verify
-
-    report = anyio.run(run_verify, load_domain(config, App).domain(), config, head)
-    if as_json:
-        _show(report, as_json=True)
-    if report.faults:
-        sys.exit(ExitCode.NOT_DONE)
 
 
 @main.group()
@@ -259,15 +228,13 @@ def log() -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
 @_as_json
 def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
-    """Print the commands in the log, oldest first, with the batch and the file that hold them.
+    r"""Print the commands in the log, oldest first, with the batch and the file that hold them.
 
     \b
     Examples:
       twofold log dump --after 1000 --limit 10
       twofold log dump --json > log.ndjson
     """
-    from .inspection import dump_log
-
     for entry in dump_log(config, after, limit):
         if as_json:
             _show(entry, as_json=True)

@@ -60,7 +60,9 @@ class Decider(Generic[S]):
         try:
             state()
         except TypeError as error:
-            raise RegistrationError(f"{state.__name__} has no initial value: {error}. Give each field a default.") from error
+            raise RegistrationError(
+                f"{state.__name__} has no initial value: {error}. Give each field a default."
+            ) from error
         self.keys = {type_: self._key_of(type_, key) for type_ in commands.values()}
 
     def decide(self, function: F) -> F:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio import CancelScope
@@ -69,7 +69,7 @@ class Runtime:
         self._projector: Role
         self._head_at_open: Position = 0
 
-    async def __aenter__(self) -> "Runtime":
+    async def __aenter__(self) -> Self:
         try:
             async with AsyncExitStack() as stack:
                 self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
@@ -156,9 +156,7 @@ class Runtime:
         commands = list(commands)
         ids: Iterable[str | None] = [None] * len(commands) if command_ids is None else command_ids
         submissions = [
-            Submission(
-                command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id
-            )
+            Submission(command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id)
             for command, command_id in zip(commands, ids, strict=True)
         ]
         for submission in submissions:
@@ -203,7 +201,9 @@ class Runtime:
         """
         return await history_of(self._domain, self._stores.events, stream)
 
-    async def state(self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None) -> StreamState:
+    async def state(
+        self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
+    ) -> StreamState:
         """Return a stream's state: the newest one, that after its event `version`, or that at the time `at`.
 
         Raises:

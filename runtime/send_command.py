@@ -4,9 +4,9 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import anyio
 import click
@@ -55,12 +55,14 @@ async def run_send(
 
 
 @contextmanager
-def _progress(source: BinaryIO) -> Iterator[Any]:
+def _progress(source: BinaryIO) -> Iterator[Callable[[int], None]]:
     """Show how much of `source` was read, where there is a terminal to show it on."""
     status = os.fstat(source.fileno())
-    length = status.st_size if stat.S_ISREG(status.st_mode) else None
     stderr = click.get_text_stream("stderr")
-    with click.progressbar(length=length, label="sending", file=stderr, hidden=not stderr.isatty()) as bar:
+    if not stat.S_ISREG(status.st_mode) or not stderr.isatty():
+        yield lambda _read: None
+        return
+    with click.progressbar(length=status.st_size, label="sending", file=stderr) as bar:
         yield bar.update
 
 

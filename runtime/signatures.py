@@ -41,7 +41,9 @@ def parameters_of(function: Callable[..., Any], least: int, what: str) -> list[t
             raise RegistrationError(f"{where(function)}: the parameter {parameter.name!r} has no annotation.")
         found.append((parameter, hints[parameter.name]))
     if len(found) < least:
-        raise RegistrationError(f"{where(function)}: {what} takes at least {least} parameters, this takes {len(found)}.")
+        raise RegistrationError(
+            f"{where(function)}: {what} takes at least {least} parameters, this takes {len(found)}."
+        )
     return found
 
 
@@ -66,9 +68,12 @@ def require_members(
             name = getattr(member, "__name__", str(member))
             known = ", ".join(sorted(cls.__name__ for cls in registered)) or "none yet"
             raise RegistrationError(
-                f"{where(function)}: {name} is no registered {what}. Register it with its decider first (known: {known})."
+                f"{where(function)}: {name} is no registered {what} (known: {known}). "
+                "Register it with its decider first."
             )
     missing = [cls.__name__ for cls in registered if cls not in found] if all_of_them else []
     if missing:
-        raise RegistrationError(f"{where(function)}: the {what} {', '.join(missing)} is not handled. Add it to the union.")
+        raise RegistrationError(
+            f"{where(function)}: the {what} {', '.join(missing)} is not handled. Add it to the union."
+        )
     return found

@@ -5,8 +5,8 @@
 from the durable cursor; nothing of the old one is reused.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 import anyio
 
@@ -47,10 +47,10 @@ class Actor(Generic[M]):
     async def finish(self) -> None:
         """Finish what is under way, after the last message of a closed mailbox."""
 
-    def stop(self, unhandled: Sequence[M], failure: BaseException | None) -> None:
+    def stop(self, unhandled: Sequence[M]) -> None:
         """Answer everybody who still waits. `unhandled` are the messages left in the mailbox."""
 
-    def companions(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         """Return the tasks that run beside the loop; they end with it."""
         return ()
 
@@ -59,7 +59,6 @@ class Actor(Generic[M]):
 
         Calls `started` between the first phase and the second. Whatever is raised in any phase passes through.
         """
-        failure: BaseException | None = None
         try:
             await self.start()
             started()
@@ -71,8 +70,5 @@ class Actor(Generic[M]):
                     self.meter.count(len(messages))
                 await self.finish()
                 tasks.cancel_scope.cancel()
-        except BaseException as error:
-            failure = error
-            raise
         finally:
-            self.stop(self.mailbox.abandon(), failure)
+            self.stop(self.mailbox.abandon())

@@ -129,7 +129,7 @@ class Role:
                 while not self._stopping:
                     try:
                         await self.actor.run(started)
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001 - what to do with any failure is decided here
                         await self._after_failure(cause_of(error, self._fatal), started_once)
                         if self.state == "halted":
                             break
@@ -176,7 +176,7 @@ class Role:
 
 
 def cause_of(error: BaseException, fatal: tuple[type[BaseException], ...] = ()) -> BaseException:
-    """Return what was raised inside the groups that task groups wrap around it: a `fatal` error first, else the first."""
+    """Return what was raised inside the groups that task groups wrap around it: a `fatal` error first, else any."""
     while isinstance(error, BaseExceptionGroup):
         worst = error.subgroup(fatal) if fatal else None
         error = (worst or error).exceptions[0]
