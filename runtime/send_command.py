@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ async def run_send(
 def _progress(source: BinaryIO) -> Iterator[Callable[[int], None]]:
     """Show how much of `source` was read, where there is a terminal to show it on."""
     status = os.fstat(source.fileno())
-    stderr = click.get_text_stream("stderr")
+    stderr = sys.stderr
     if not stat.S_ISREG(status.st_mode) or not stderr.isatty():
         yield lambda _read: None
         return
