@@ -72,8 +72,7 @@ class CommandHandler(Actor[LoggedCommand]):
         while True:
             await self._log.wait(after)
             logged = await self._log.read(after, self.batch)
-            for command in logged:
-                await self.mailbox.send(command)
+            await self.mailbox.send_all(logged)
             after = logged[-1].offset
 
     async def _retain(self) -> None:
@@ -81,6 +80,9 @@ class CommandHandler(Actor[LoggedCommand]):
         while True:
             await self.clock.sleep(_BETWEEN_RETENTIONS)
             await self._log.retain(self.cursor)
+
+    def made_at(self, message: LoggedCommand) -> int:
+        return message.command.time
 
     async def handle(self, messages: Sequence[LoggedCommand]) -> None:
         streams = await self._load({logged.command.stream for logged in messages})
@@ -107,7 +109,7 @@ class CommandHandler(Actor[LoggedCommand]):
         await when_there_is_space(self.clock, lambda: self._store.commit(commit))
 
     def _committed(self, draft: BatchDraft, last: LoggedCommand) -> None:
-        self.cursor, self.cursor_time = last.offset, last.command.time
+        self.cursor = last.offset
         self._head = draft.head
         for stream, loaded in draft.changed.items():
             self._cache.pop(stream, None)

@@ -1,19 +1,18 @@
 """Ids for commands whose sender gave none: UUIDs of version 7, so that an index of them grows at its end.
 
 The layout is that of RFC 9562, section 5.7: 48 bits of milliseconds, the version, 12 random bits, the variant, 62
-random bits.
+random bits. They are unique, not secret, so Python's own generator, seeded by the system, will do.
 """
 
-import os
 import time
+from random import getrandbits
 
 __all__ = ["new_command_id"]
 
 
 def new_command_id() -> str:
     """Return a new id that sorts after those made in earlier milliseconds."""
-    random = int.from_bytes(os.urandom(10), "big")
-    number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | random
+    number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | getrandbits(80)
     number = number & ~(0xF << 76) | 7 << 76
     number = number & ~(0x3 << 62) | 2 << 62
     text = f"{number:032x}"

@@ -1,23 +1,24 @@
 """When two commands are the same: when they are equal after decoding.
 
 Equal values may have several spellings in JSON (2.5 and 2.50, the same moment in two time zones, a set in any order),
-so the digest of a command is taken over a form that has only one.
+so the digest of a command is taken over a form that has only one. How a type is spelled is worked out once, when the
+type is registered: a type that has one spelling anyway is digested as it is stored.
 """
 
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import inspect
 
-from .storable import parts
-
-__all__ = ["Digest", "canonical", "digest_of"]
+__all__ = ["Digest", "digest_of"]
 
 Digest: TypeAlias = Callable[[Any, bytes], bytes]
+Spell: TypeAlias = Callable[[Any], Any]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _WIDE = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -35,7 +36,10 @@ _ONE_SPELLING = (
 
 
 def digest_of(name: str, type_: type) -> Digest:
-    """Return the function that digests values of `type_`, the wire name included, into 16 bytes."""
+    """Return the function that digests values of `type_`, the wire name included, into 16 bytes.
+
+    It takes a value and its stored form.
+    """
     prefix = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
 
     def over_bytes(_value: Any, data: bytes) -> bytes:
@@ -43,83 +47,75 @@ def digest_of(name: str, type_: type) -> Digest:
         digest.update(data)
         return digest.digest()
 
-    if _has_one_spelling(inspect.type_info(type_), set()):
+    spell = _spelling_of(inspect.type_info(type_), {})
+    if spell is None:
         return over_bytes
-    return lambda value, _data: over_bytes(value, _encode(canonical(value)))
+    return lambda value, _data: over_bytes(value, _encode(spell(value)))
 
 
-def canonical(value: Any) -> Any:
-    """Return a form of `value` that is spelled alike for all values that equal it."""
-    spell = _SPELLINGS.get(type(value))
-    if spell is not None:
-        return spell(value)
-    return _spell_struct(value) if isinstance(value, msgspec.Struct) else value
+def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
+    """Return what spells values of a type in the one way, or ``None`` if the stored form does."""
+    match info:
+        case inspect.DecimalType():
+            return _spell_decimal
+        case inspect.StructType():
+            return _spelling_of_struct(info, known)
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            spell = _spelling_of(item, known)
+            return None if spell is None else lambda value: [spell(part) for part in value]
+        case inspect.UnionType(types=(inspect.NoneType(), other) | (other, inspect.NoneType())):
+            spell = _spelling_of(other, known)
+            return None if spell is None else lambda value: None if value is None else spell(value)
+    return None if isinstance(info, _ONE_SPELLING) else _spell
 
 
-def _spell_struct(value: msgspec.Struct) -> Any:
-    plain, spelled = _fields_of(type(value))
-    tag = type(value).__struct_config__.tag
-    return (
-        tag,
-        [getattr(value, name) for name in plain],
-        [canonical(getattr(value, name)) for name in spelled],
-    )
+def _spelling_of_struct(info: inspect.StructType, known: dict[type, Spell]) -> Spell | None:
+    if info.cls in known:
+        return known[info.cls]
+    known[info.cls] = _spell  # what a type that holds itself is spelled by, inside
+    spellings = [_spelling_of(field.type, known) for field in info.fields]
+    spelled = [(index, spell) for index, spell in enumerate(spellings) if spell is not None]
+    if not spelled:
+        return None
+    values_of = _values_getter([field.name for field in info.fields])
+
+    def spell_struct(value: Any) -> Any:
+        values = list(values_of(value))
+        for index, spell in spelled:
+            values[index] = spell(values[index])
+        return values
+
+    return spell_struct
 
 
-def _fields_of(cls: type[msgspec.Struct]) -> tuple[list[str], list[str]]:
-    found = _fields.get(cls)
-    if found is None:
-        plain: list[str] = []
-        spelled: list[str] = []
-        for field in msgspec.structs.fields(cls):
-            one = _has_one_spelling(inspect.type_info(field.type), set())
-            (plain if one else spelled).append(field.name)
-        found = _fields[cls] = plain, spelled
-    return found
+def _values_getter(names: list[str]) -> Callable[[Any], Any]:
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda value: (get(value),)
 
 
-_fields: dict[type[msgspec.Struct], tuple[list[str], list[str]]] = {}
-
-
-def _has_one_spelling(info: inspect.Type, seen: set[type]) -> bool:
-    if isinstance(info, _ONE_SPELLING):
-        return True
-    if isinstance(info, inspect.StructType):
-        if info.cls in seen:
-            return True
-        seen.add(info.cls)
-    elif not isinstance(info, inspect.ListType | inspect.VarTupleType | inspect.TupleType | inspect.UnionType):
-        return False
-    return all(_has_one_spelling(part, seen) for part in parts(info))
+def _spell(value: Any) -> Any:
+    """Spell a value whose type says too little: a member of a union, a key of a dict, anything."""
+    match value:
+        case Decimal():
+            return _spell_decimal(value)
+        case datetime():
+            return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+        case float():
+            return value or 0.0
+        case list() | tuple():
+            return [_spell(part) for part in value]
+        case set() | frozenset():
+            return sorted(_encode(_spell(part)) for part in value)
+        case dict():
+            return sorted((_encode(_spell(key)), _encode(_spell(part))) for key, part in value.items())
+        case msgspec.Struct():
+            fields = value.__struct_fields__
+            return [type(value).__struct_config__.tag, *(_spell(getattr(value, name)) for name in fields)]
+    return value
 
 
 def _spell_decimal(value: Decimal) -> str:
+    text = str(value)
+    if text[-1] != "0" and "E" not in text:
+        return text  # no zero to drop and no exponent: it is as short as it gets
     return str(_WIDE.normalize(value)) if value else "0"
-
-
-def _spell_datetime(value: datetime) -> str:
-    return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
-
-
-def _spell_sequence(value: Any) -> Any:
-    return [canonical(part) for part in value]
-
-
-def _spell_set(value: Any) -> Any:
-    return sorted(_encode(canonical(part)) for part in value)
-
-
-def _spell_dict(value: dict[Any, Any]) -> Any:
-    return sorted((_encode(canonical(key)), _encode(canonical(part))) for key, part in value.items())
-
-
-_SPELLINGS: dict[type, Callable[[Any], Any]] = {
-    Decimal: _spell_decimal,
-    datetime: _spell_datetime,
-    float: lambda value: value or 0.0,
-    list: _spell_sequence,
-    tuple: _spell_sequence,
-    set: _spell_set,
-    frozenset: _spell_set,
-    dict: _spell_dict,
-}

@@ -67,9 +67,11 @@ class Projector(Actor[EventRecord]):
         while True:
             await self._feed.wait(after)
             events = await self._feed.read(after, self.batch)
-            for event in events:
-                await self.mailbox.send(event)
+            await self.mailbox.send_all(events)
             after = events[-1].position
+
+    def made_at(self, message: EventRecord) -> int:
+        return message.time
 
     async def handle(self, messages: Sequence[EventRecord]) -> None:
         try:
@@ -92,7 +94,6 @@ class Projector(Actor[EventRecord]):
             self.clock, lambda: self._store.apply(statements, expected=expected, position=position)
         )
         self._advance(position)
-        self.cursor_time = events[-1].time
 
     def _advance(self, position: Position) -> None:
         self.cursor = position

@@ -23,7 +23,7 @@ class RoleStatistics(Struct, frozen=True):
     lag: int
     """How many commands or events it is behind its source."""
     lag_seconds: float
-    """How much older what stands at its cursor is than now, where it is behind."""
+    """How long ago the oldest of those that it has in hand was made."""
     per_second: float
     """Messages handled a second, over the last ten seconds."""
 
@@ -32,7 +32,7 @@ def statistics_of(role: Role, source_end: int) -> RoleStatistics:
     """Return what `role` shows, its source ending at `source_end`."""
     actor = role.actor
     lag = max(0, source_end - actor.cursor)
-    behind = actor.clock.now() - actor.cursor_time if lag and actor.cursor_time else 0
+    waited = actor.clock.now() - actor.oldest if lag and actor.oldest else 0
     return RoleStatistics(
         role.name,
         role.state,
@@ -42,6 +42,6 @@ def statistics_of(role: Role, source_end: int) -> RoleStatistics:
         actor.mailbox.capacity,
         actor.cursor,
         lag,
-        max(0, behind) / 1_000_000,
+        max(0, waited) / 1_000_000,
         actor.meter.rate(),
     )

@@ -162,6 +162,11 @@ class Submission:
         self.outcome: Outcome | None = None
         self.repeated = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether its sender has the answer, or has left."""
+        return self.reply.given
+
     def refuse(self, error: TwofoldError) -> None:
         """Answer that it was not accepted, or that nobody knows."""
         self.reply.fail(error)
@@ -183,7 +188,7 @@ class Submission:
         self.reply.give(self.receipt("projected"))
 
     def expire(self) -> None:
-        """Answer with what is known, because the sender waits no longer."""
+        """Answer with what is known, because the time is up."""
         if self.offset:
             self.reply.give(self.receipt("handled" if self.outcome else "accepted", timed_out=True))
         else:

@@ -77,8 +77,7 @@ class Validator(Actor[Submission]):
         candidates = [c for submission in messages if (c := self._enter(submission)) is not None]
         candidates = await self._without_known(candidates)
         candidates = await self._without_refused(candidates)
-        for candidate in self._within_bounds(candidates):
-            await self._ready.send(candidate)
+        await self._ready.send_all(self._within_bounds(candidates))
 
     async def finish(self) -> None:
         self._ready.close()
@@ -160,7 +159,7 @@ class Validator(Actor[Submission]):
             for offset, candidate in enumerate(batch, first):
                 self._unlogged.discard(candidate.command_id)
                 self._in_flight.accepted(candidate.command_id, offset)
-            self.cursor, self.cursor_time = first + len(batch) - 1, now
+            self.cursor = first + len(batch) - 1
         self._all_appended.set()
 
 

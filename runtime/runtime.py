@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from ..actors.event_feed import EventFeed
 from ..actors.in_flight import InFlight
 from ..actors.kernel.actor import Actor
 from ..actors.kernel.clock import Clock, SystemClock
+from ..actors.kernel.deadlines import Deadlines
 from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
 from ..actors.kernel.supervisor import CoreRoleFailed, RestartPolicy, Role, cause_of
 from ..actors.kernel.watermark import Watermark
@@ -61,6 +61,7 @@ class Runtime:
         self._handled = Watermark()
         self._projected = Watermark()
         self._in_flight = InFlight()
+        self._deadlines = Deadlines(self._clock)
         self._stack = AsyncExitStack()
         self._stores: Stores
         self._feed: EventFeed
@@ -137,7 +138,9 @@ class Runtime:
             raise Overloaded("The validator's mailbox", self._config.validator.mailbox) from None
         except MailboxClosed:
             raise Stopping from None
-        return await self._answer(submission, timeout)
+        if timeout is not None:
+            self._deadlines.add(submission, timeout)
+        return await submission.reply.wait()
 
     async def submit_many(
         self,
@@ -164,17 +167,15 @@ class Runtime:
                 await self._validator.send(submission)
             except MailboxClosed:
                 submission.refuse(Stopping())
-        timer = None if timeout is None else self._clock.call_later(timeout, partial(_expire, submissions))
         answers: list[Receipt | NotAccepted | OutcomeUnknown] = []
-        try:
-            for submission in submissions:
-                try:
-                    answers.append(await submission.reply.wait())
-                except (NotAccepted, OutcomeUnknown) as error:
-                    answers.append(error)
-        finally:
-            if timer is not None:
-                timer.cancel()
+        for submission in submissions:
+            if timeout is not None:
+                self._deadlines.add(submission, timeout)
+        for submission in submissions:
+            try:
+                answers.append(await submission.reply.wait())
+            except (NotAccepted, OutcomeUnknown) as error:
+                answers.append(error)
         return answers
 
     async def query(
@@ -241,15 +242,6 @@ class Runtime:
 
     async def _ask(self, name: str, /, **parameters: object) -> Answer:
         return await ask(self._domain, self._stores.read, name, parameters)
-
-    async def _answer(self, submission: Submission, timeout: float | None) -> Receipt:
-        if timeout is None:
-            return await submission.reply.wait()
-        timer = self._clock.call_later(timeout, submission.expire)
-        try:
-            return await submission.reply.wait()
-        finally:
-            timer.cancel()
 
     async def _reach(self, position: Position, timeout: float | None) -> None:
         """Wait for the read database to be at `position`."""
@@ -337,8 +329,3 @@ class Runtime:
             mailbox=settings.batch * 2,
             batch=settings.batch,
         )
-
-
-def _expire(submissions: Sequence[Submission]) -> None:
-    for submission in submissions:
-        submission.expire()

@@ -33,8 +33,8 @@ class Actor(Generic[M]):
         """The most messages that `handle` gets at once."""
         self.cursor = 0
         """How far in its source it has come: durable, and restored by `start`."""
-        self.cursor_time = 0
-        """When what stands at the cursor was made, by the wall clock in microseconds; 0 while that is unknown."""
+        self.oldest = 0
+        """When the oldest message in hand was made, by the wall clock in microseconds; 0 while there is none."""
         self.meter = Meter(clock)
 
     async def start(self) -> None:
@@ -43,6 +43,10 @@ class Actor(Generic[M]):
     async def handle(self, messages: Sequence[M]) -> None:
         """Handle one batch of messages."""
         raise NotImplementedError
+
+    def made_at(self, message: M) -> int:
+        """Return when `message` was made, by the wall clock in microseconds; 0 where that does not matter."""
+        return 0
 
     async def finish(self) -> None:
         """Finish what is under way, after the last message of a closed mailbox."""
@@ -66,7 +70,9 @@ class Actor(Generic[M]):
                 for companion in self.companions():
                     tasks.start_soon(companion)
                 while messages := await self.mailbox.receive(self.batch):
+                    self.oldest = self.made_at(messages[0])
                     await self.handle(messages)
+                    self.oldest = 0
                     self.meter.count(len(messages))
                 await self.finish()
                 tasks.cancel_scope.cancel()

@@ -5,6 +5,7 @@ actor receives, any number of tasks send. A mailbox is memory only: what must no
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import anyio
@@ -61,9 +62,29 @@ class Mailbox(Generic[M]):
             MailboxClosed: the actor takes no more.
         """
         while len(self._messages) >= self.capacity and not self._closed:
-            self._drained = anyio.Event()
+            if self._drained.is_set():  # else others wait for it too, and must not be left behind
+                self._drained = anyio.Event()
             await self._drained.wait()
         self.tell(message)
+
+    async def send_all(self, messages: Sequence[M]) -> None:
+        """Put `messages` in, in order, waiting for room wherever there is none.
+
+        Raises:
+            MailboxClosed: the actor takes no more; it has those that were put in before.
+        """
+        sent = 0
+        while sent < len(messages):
+            room = self.capacity - len(self._messages)
+            if room <= 0 and not self._closed:
+                self._drained = anyio.Event()
+                await self._drained.wait()
+                continue
+            if self._closed:
+                raise MailboxClosed
+            self._messages.extend(messages[sent : sent + room])
+            self._filled.set()
+            sent += room
 
     async def receive(self, limit: int) -> list[M]:
         """Return up to `limit` messages as soon as there is one, or none once the mailbox is closed and empty."""

@@ -34,6 +34,7 @@ class Reply(Generic[T]):
         """Answer with an error, which the asker sees raised."""
         if not self._future.done():
             self._future.set_exception(error)
+            self._future.exception()  # seen: an asker who has gone is no reason for asyncio to complain
 
     async def wait(self) -> T:
         """Return the answer once it is given, or raise the error that was given in its place."""

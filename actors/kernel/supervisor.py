@@ -22,6 +22,8 @@ __all__ = ["CoreRoleFailed", "Halt", "RestartPolicy", "Role", "RoleState", "caus
 
 RoleState: TypeAlias = Literal["starting", "running", "restarting", "halted", "stopped"]
 
+_MOST_DOUBLINGS = 32  # past any backoff that is configured, and no number that a float cannot hold
+
 
 class Halt(Exception):
     """Raised by an actor that no new start can help: its role is halted at once."""
@@ -169,7 +171,7 @@ class Role:
             return
         self.state = "restarting"
         self.restarts += 1
-        doubled = self._policy.backoff_first * 2 ** (len(self._failures) - 1)
+        doubled = self._policy.backoff_first * 2 ** min(len(self._failures) - 1, _MOST_DOUBLINGS)
         backoff = min(doubled, self._policy.backoff_longest)
         log.warning("role restarts", role=self.name, cause=repr(error), backoff_seconds=backoff)
         await self._clock.sleep(backoff)

@@ -32,5 +32,11 @@ class Watermark:
         if self._value >= value:
             return self._value
         reply: Reply[int] = Reply()
-        heapq.heappush(self._waiting, (value, next(self._order), reply))
-        return await reply.wait()
+        waiting = value, next(self._order), reply
+        heapq.heappush(self._waiting, waiting)
+        try:
+            return await reply.wait()
+        finally:
+            if self._value < value:  # whoever gives up leaves nothing behind
+                self._waiting.remove(waiting)
+                heapq.heapify(self._waiting)

@@ -1,0 +1,61 @@
+"""Deadlines for many waits at once.
+
+A timer of the event loop for each wait costs ten times what is done here: nearly all waits end in time, and then each
+leaves a cancelled timer behind in the loop's heap. Waits of the same length run out in the order in which they began,
+so a queue for each length and one timer for its earliest will do.
+"""
+
+from collections import deque
+from typing import Protocol
+
+from .clock import Clock
+
+__all__ = ["Deadlines", "Wait"]
+
+_FEW = 1024
+
+
+class Wait(Protocol):
+    """Something that lasts until it has ended or its time is up."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+
+    def expire(self) -> None:
+        """End it, because its time is up."""
+
+
+class Deadlines:
+    """Expires each wait that lasts too long."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queues: dict[float, deque[tuple[float, Wait]]] = {}
+        self._full_at: dict[float, int] = {}
+
+    def add(self, wait: Wait, seconds: float) -> None:
+        """Have `wait` expired in `seconds`, unless it has ended by then."""
+        queue = self._queues.get(seconds)
+        if queue is None:
+            queue = self._queues[seconds] = deque()
+            self._full_at[seconds] = _FEW
+            self._clock.call_later(seconds, lambda: self._sweep(seconds))
+        queue.append((self._clock.monotonic() + seconds, wait))
+        if len(queue) > self._full_at[seconds]:
+            lasting = [entry for entry in queue if not entry[1].ended]
+            queue.clear()
+            queue.extend(lasting)
+            self._full_at[seconds] = max(_FEW, 2 * len(queue))
+
+    def _sweep(self, seconds: float) -> None:
+        queue = self._queues[seconds]
+        now = self._clock.monotonic()
+        while queue and (queue[0][0] <= now or queue[0][1].ended):
+            wait = queue.popleft()[1]
+            if not wait.ended:
+                wait.expire()
+        if queue:
+            self._clock.call_later(queue[0][0] - now, lambda: self._sweep(seconds))
+        else:
+            del self._queues[seconds], self._full_at[seconds]
