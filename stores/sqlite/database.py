@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from anyio import CancelScope, Semaphore
+from anyio import CancelScope
 
 from ..errors import ReadOnly, StorageFailed, StoreClosed
-from .connection import Connection
 from .faults import storage_error
 from .migrations import Schema
 from .opening import MEMORY, open_memory, open_reader, open_writer
 from .settings import Synchronous
+from .workers import Workers
 
 __all__ = ["Database"]
 
@@ -29,14 +29,10 @@ class Database:
     failed, every call raises that same `StorageFailed`.
     """
 
-    def __init__(
-        self, file: Path, writer: Connection | None, readers: list[Connection], opened: AsyncExitStack
-    ) -> None:
+    def __init__(self, file: Path, writer: Workers | None, readers: Workers, opened: AsyncExitStack) -> None:
         self.file = file
         self._writer = writer
-        self._idle_readers = readers
-        """Only the event loop takes from it and puts back; the last one put back is taken first, as it is warm."""
-        self._reader_free = Semaphore(len(readers), fast_acquire=True)
+        self._readers = readers
         self._opened = opened
         """Closes the readers before the writer."""
         self._failure: StorageFailed | None = None
@@ -57,7 +53,7 @@ class Database:
         async with AsyncExitStack() as stack:
             writer = await open_writer(file, schema, synchronous)
             stack.push_async_callback(writer.close)
-            return cls(file, writer, await open_readers(file, schema, readers, stack), stack.pop_all())
+            return cls(file, Workers([writer]), await open_readers(file, schema, readers, stack), stack.pop_all())
 
     @classmethod
     async def open_read_only(cls, file: Path, schema: Schema, *, readers: int) -> "Database":
@@ -79,7 +75,8 @@ class Database:
         async with AsyncExitStack() as stack:
             connection = await open_memory(schema)
             stack.push_async_callback(connection.close)
-            return cls(MEMORY, connection, [connection], stack.pop_all())
+            workers = Workers([connection])
+            return cls(MEMORY, workers, workers, stack.pop_all())
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the connection that writes.
@@ -95,15 +92,9 @@ class Database:
         return await self._writer.run(partial(self._guarded, work))
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` on an idle connection that reads; raises as `write` does."""
+        """Run `work` on a connection that reads; raises as `write` does."""
         self._refuse_once_over()
-        async with self._reader_free:
-            self._refuse_once_over()
-            reader = self._idle_readers.pop()
-            try:
-                return await reader.run(partial(self._guarded, self._reading(work)))
-            finally:
-                self._idle_readers.append(reader)
+        return await self._readers.run(partial(self._guarded, self._reading(work)))
 
     async def close(self) -> None:
         """Finish what is under way, and close the readers before the writer. Closing twice does nothing."""
@@ -138,14 +129,14 @@ class Database:
             raise fault from error
 
 
-async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitStack) -> list[Connection]:
+async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitStack) -> Workers:
     """Open `count` reading connections, which `stack` closes."""
     readers = []
     for _ in range(count):
         reader = await open_reader(file, schema)
         stack.push_async_callback(reader.close)
         readers.append(reader)
-    return readers
+    return Workers(readers)
 
 
 def without_writing(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:

@@ -18,6 +18,7 @@ from .connection import Connection, connect
 from .faults import opening_error
 from .migrations import Schema, check_schema, migrate
 from .settings import Synchronous, apply_settings, memory_settings, reader_settings, writer_settings
+from .workers import Workers
 
 __all__ = ["MEMORY", "open_memory", "open_reader", "open_writer", "sync_folder"]
 
@@ -83,7 +84,7 @@ async def open_prepared(
     connection: Connection | None = None
     try:
         connection = await connect(uri)
-        await connection.run(prepare)
+        await Workers([connection]).run(prepare)
     except BaseException as error:
         if connection is not None:
             with CancelScope(shield=True):

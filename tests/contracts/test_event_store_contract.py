@@ -5,7 +5,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-
 from twofold.stores.chain import seal, verify
 from twofold.stores.errors import (
     ClaimTaken,

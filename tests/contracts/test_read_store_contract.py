@@ -8,7 +8,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-
 from twofold.stores.errors import ForeignAwait, QueryTimeout, StatementFailed, StoreClosed, WrongCursor
 from twofold.stores.memory import MemoryReadStore
 from twofold.stores.protocols import ReadDb, ReadStore

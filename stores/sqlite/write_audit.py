@@ -1,0 +1,103 @@
+"""Reading the whole write database, for tools, up to a moment that was fixed before.
+
+Events and outcomes are never changed once they are there, so what stood at the moment of `bounds` reads the same in
+any later transaction. States and claims move on: a state is at least as new as the bounds.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from ..records import GENESIS, EventRecord, Head, Offset, Outcome, Position, StateRecord
+from .audit import Malformed, pages
+from .event_rows import NEWEST_HEAD, cursor_value, outcome_of
+
+__all__ = ["Bounds", "audited_events", "audited_outcomes", "audited_states", "bounds", "stray_outcomes", "vain_claims"]
+
+EVENTS = """
+SELECT position, stream, version, type, schema_version, data, metadata, time, digest, hash
+FROM events WHERE position > :after AND position <= {upto} ORDER BY position LIMIT :limit
+"""
+EVENT_ROW = tuple[int, str, int, str, int, str | None, str, int, bytes, bytes]
+OUTCOMES = """
+SELECT CAST(command_id AS BLOB), command_id, "offset", digest, status, stream, version, events, position, time, faults
+FROM outcomes WHERE command_id > CAST(:after AS TEXT) ORDER BY command_id LIMIT :limit
+"""
+OUTCOME_ROW = tuple[bytes, str, int, bytes, str, str, int, int, int, int, str | None]
+STATES = """
+SELECT CAST(stream AS BLOB), stream, version, fingerprint, data
+FROM states WHERE stream > CAST(:after AS TEXT) ORDER BY stream LIMIT :limit
+"""
+STATE_ROW = tuple[bytes, str, int, str, str]
+STRAY_OUTCOMES = """
+SELECT command_id, "offset" FROM outcomes
+WHERE "offset" < 1 OR "offset" > coalesce((SELECT max(value) FROM cursors WHERE name = 'handler'), 0) LIMIT 100
+"""
+VAIN_CLAIMS = """
+SELECT name, value, stream FROM claims
+WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.stream = claims.stream)
+AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.stream = claims.stream AND status = 'handled') LIMIT 100
+"""
+BEFORE_ALL_KEYS = b""
+
+
+class Bounds(NamedTuple):
+    """The end of the history and the handler's cursor, as of one moment."""
+
+    head: Head
+    cursor: Offset
+
+
+def bounds(connection: sqlite3.Connection) -> Bounds:
+    """Return where history and handling have come to, both as of one moment."""
+    connection.execute("BEGIN")
+    try:
+        row = connection.execute(NEWEST_HEAD).fetchone()
+        cursor = cursor_value(connection, 0)
+    finally:
+        connection.execute("ROLLBACK")
+    head = GENESIS if row is None else Head(*msgspec.convert(row, tuple[int, bytes], builtin_types=[bytes]))
+    return Bounds(head, msgspec.convert(cursor, int))
+
+
+def audited_events(connection: sqlite3.Connection, after: Position, upto: Position) -> Iterator[list[EventRecord | Malformed]]:
+    """Yield the events past `after` and up to `upto`, in pages, in order."""
+    for page in pages(connection, EVENTS.format(upto=int(upto)), after, EVENT_ROW):
+        yield [row if isinstance(row, Malformed) else EventRecord(*row) for row in page]
+
+
+def audited_outcomes(connection: sqlite3.Connection, cursor: Offset) -> Iterator[list[Outcome | Malformed]]:
+    """Yield the outcomes of the commands up to `cursor`, in pages, in no useful order."""
+    for page in pages(connection, OUTCOMES, BEFORE_ALL_KEYS, OUTCOME_ROW):
+        yield [row if isinstance(row, Malformed) else outcome(row) for row in page if not is_past(row, cursor)]
+
+
+def audited_states(connection: sqlite3.Connection) -> Iterator[list[StateRecord | Malformed]]:
+    """Yield the states, in pages, by stream."""
+    for page in pages(connection, STATES, BEFORE_ALL_KEYS, STATE_ROW):
+        yield [row if isinstance(row, Malformed) else StateRecord(*row[1:]) for row in page]
+
+
+def stray_outcomes(connection: sqlite3.Connection) -> Iterator[tuple[str, Offset]]:
+    """Yield id and offset of the outcomes of commands that the handler's cursor does not cover; at most a hundred."""
+    yield from connection.execute(STRAY_OUTCOMES).fetchall()
+
+
+def vain_claims(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield the claims whose stream has neither an event nor a command that was handled; at most a hundred."""
+    yield from connection.execute(VAIN_CLAIMS).fetchall()
+
+
+def is_past(row: object, cursor: Offset) -> bool:
+    """Tell whether `row` is the outcome of a command past `cursor`."""
+    return isinstance(row, tuple) and row[2] > cursor
+
+
+def outcome(row: tuple[object, ...]) -> Outcome | Malformed:
+    """Return the outcome that `row` keeps."""
+    try:
+        return outcome_of(row[1:])
+    except msgspec.MsgspecError as error:
+        return Malformed(row[1], f"its faults do not decode: {error}")
