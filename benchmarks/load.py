@@ -1,0 +1,69 @@
+"""Twofold under load: so many tasks that each submit a command, wait for its stage, and submit the next."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import structlog
+from msgspec import Struct
+from twofold import Config, Runtime
+from twofold.actors.submission import Stage
+from twofold.runtime.config import DataSettings
+
+from examples.shop.domain import app
+
+from .measuring import Latencies, latencies, peak_memory, quiet_collector, resident_memory
+from .shop_mix import Sent, draw_commands
+
+__all__ = ["LoadRun", "run_load"]
+
+
+class LoadRun(Struct, frozen=True):
+    """How long the commands took, in seconds, and how much memory."""
+
+    tasks: int
+    wait: Stage
+    commands: int
+    seconds: float
+    """Until the last command was answered at its stage."""
+    settled_seconds: float
+    """Until the events of all of them were projected."""
+    latencies: Latencies
+    peak_bytes: int
+    """The most that the process ever held, without the benchmark's own list of commands."""
+
+
+def run_load(count: int, seed: int, folder: Path, tasks: int, wait: Stage, sender_ids: bool) -> LoadRun:
+    """Submit `count` commands to a runtime on `folder`, which is empty; the runtime opens and closes off the clock."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    before = resident_memory()
+    commands = draw_commands(count, seed, sender_ids=sender_ids)
+    of_the_mix = resident_memory() - before
+    seconds, settled_seconds, waits = anyio.run(_drive, commands, folder, tasks, wait)
+    peak = peak_memory() - of_the_mix
+    return LoadRun(tasks, wait, count, seconds, settled_seconds, latencies(waits), peak)
+
+
+async def _drive(commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[float, float, list[int]]:
+    waits: list[int] = []
+    source = iter(commands)
+    now = time.perf_counter_ns
+
+    async def send(runtime: Runtime) -> None:
+        for command, command_id in source:
+            before = now()
+            await runtime.submit(command, command_id=command_id, wait=wait)
+            waits.append(now() - before)
+
+    async with Runtime(app, Config(data=DataSettings(dir=folder))) as runtime:
+        with quiet_collector():
+            started = now()
+            async with anyio.create_task_group() as senders:
+                for _ in range(tasks):
+                    senders.start_soon(send, runtime)
+            answered = now()
+            await runtime.settled()
+            settled = now()
+    return (answered - started) / 1e9, (settled - started) / 1e9, waits

@@ -1,0 +1,85 @@
+"""The whole pipeline under load, beside the floor: `python -m benchmarks.pipeline [--quick]`.
+
+Measured are commands a second and latencies of 1, 16, 128 and 1,024 tasks that submit commands of the example shop and
+wait until they are accepted, handled or projected; for the first two also the rate until all are projected. The floor
+(see `benchmarks.floor`) does the same durable work in the same rounds, and what both leave is compared row by row.
+Each run has a process and a data folder of its own.
+
+To see where the time goes:
+
+    py-spy record --subprocesses -o profile.svg -- python -m benchmarks.pipeline --tasks 1024 --rounds 1 --no-floor
+
+Add ``--gil`` to see who holds the interpreter, or ``--native`` for SQLite.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+from twofold.actors.submission import Stage
+
+from .rounds import Results, Settings, measure, reached
+from .table import report
+
+__all__ = ["main"]
+
+FULL, QUICK = (54_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 200, 1, [1, 128, 1024])
+"""Commands, commands a task at most, rounds, tasks."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the tables, and return the exit code."""
+    settings, json_file = read_arguments(arguments)
+    results = measure(settings, lambda line: print(line, file=sys.stderr, flush=True))
+    print(report(settings, results))
+    if results.same_rows:
+        print(f"\nThe floor and Twofold left the same {results.same_rows:,} rows.")
+    if json_file is not None:
+        json_file.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in records(settings, results)))
+    return 0
+
+
+def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | None]:
+    """Return what to measure, and the file for JSON lines."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description="Measure the whole pipeline.")
+    parser.add_argument("--quick", action="store_true", help="fewer commands and one round: under 30 s")
+    parser.add_argument("--commands", type=int, help="how many commands a run has")
+    parser.add_argument("--rounds", type=int, help="how many times all is measured")
+    parser.add_argument("--tasks", type=int, nargs="+", help="how many tasks submit")
+    parser.add_argument("--waits", nargs="+", choices=get_args(Stage), default=list(get_args(Stage)))
+    parser.add_argument("--seed", type=int, default=1, help="of the commands")
+    parser.add_argument("--sender-ids", action="store_true", help="the senders give ids, which are then looked up")
+    parser.add_argument("--no-floor", action="store_true", help="measure Twofold alone")
+    parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the data folders go")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
+    given = parser.parse_args(arguments)
+    commands, per_task, rounds, tasks = QUICK if given.quick else FULL
+    settings = Settings(
+        commands=given.commands or commands,
+        commands_per_task=per_task,
+        tasks=tuple(given.tasks or tasks),
+        waits=tuple(given.waits),
+        rounds=given.rounds or rounds,
+        seed=given.seed,
+        sender_ids=given.sender_ids,
+        floor=not given.no_floor,
+        data=given.data,
+    )
+    return settings, given.json
+
+
+def records(settings: Settings, results: Results) -> list[dict[str, Any]]:
+    """Return all that was measured, one record a run, what it was measured on first."""
+    plain = msgspec.to_builtins
+    lines = [{"record": "run", "settings": plain(settings, enc_hook=str), "machine": plain(results.machine)}]
+    for name, runs in (("floor", results.floors), ("bare hops", results.hops), ("load", results.loads)):
+        lines += [{"record": name, "round": number, **plain(run)} for number, run in runs]
+    lines += [{"record": "goal", **plain(goal)} for goal in reached(results)]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

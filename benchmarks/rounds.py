@@ -1,0 +1,153 @@
+"""The order of measurement, and what comes of it.
+
+In each round the parties take turns: the floor, then Twofold at its fullest; the bare hops, then Twofold with one task;
+then the other loads. So what the machine does meanwhile falls on both of a pair, and ratios are formed within a round.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import mkdtemp
+
+from msgspec import Struct
+from twofold.actors.submission import Stage
+from twofold.runtime.stores import DataFolder
+from twofold.stores.sqlite.generation_files import serving_generation
+
+from .bare_hop import BareHops, run_bare_hops
+from .floor import FloorFiles, FloorRun, run_floor
+from .goals import Goal
+from .load import LoadRun, run_load
+from .measuring import Machine, in_own_process, machine
+from .same_rows import require_same_rows
+
+__all__ = ["MEGABYTE", "Results", "Settings", "measure", "reached"]
+
+STAGES: tuple[Stage, ...] = ("accepted", "handled", "projected")
+MANY = 1_024
+MEGABYTE = 1e6
+
+
+class Settings(Struct, frozen=True):
+    """What is measured."""
+
+    commands: int
+    commands_per_task: int
+    """A load of few tasks gets at most so many commands a task, for each of them waits for the disk."""
+    tasks: tuple[int, ...]
+    waits: tuple[Stage, ...]
+    rounds: int
+    seed: int
+    sender_ids: bool
+    floor: bool
+    data: Path
+
+    def count(self, tasks: int) -> int:
+        """Return how many commands a load of so many tasks gets."""
+        return min(self.commands, self.commands_per_task * tasks)
+
+    def cells(self) -> list[tuple[int, Stage]]:
+        """Return the loads: first the one that the floor is compared with, then those of one task."""
+        cells = [(tasks, wait) for tasks in self.tasks for wait in self.waits]
+        return sorted(cells, key=lambda cell: (cell != (max(self.tasks), "projected"), cell[0], STAGES.index(cell[1])))
+
+
+class Results(Struct):
+    """All runs, each with the number of its round."""
+
+    machine: Machine
+    floors: list[tuple[int, FloorRun]] = []
+    hops: list[tuple[int, BareHops]] = []
+    loads: list[tuple[int, LoadRun]] = []
+    same_rows: int = 0
+    """How many rows the floor and Twofold left alike, in each round."""
+
+    def by_cell(self) -> dict[tuple[int, Stage], list[LoadRun]]:
+        """Return the runs of each load, by tasks and stage."""
+        cells: dict[tuple[int, Stage], list[LoadRun]] = {}
+        for _, run in sorted(self.loads, key=lambda each: (each[1].tasks, STAGES.index(each[1].wait), each[0])):
+            cells.setdefault((run.tasks, run.wait), []).append(run)
+        return cells
+
+    def ratios(self, tasks: int, wait: Stage) -> list[float]:
+        """Return, of each round, Twofold's commands a second until all were projected over the floor's."""
+        floors = dict(self.floors)
+        return [
+            floors[number].seconds / run.settled_seconds
+            for number, run in self.loads
+            if (run.tasks, run.wait) == (tasks, wait) and number in floors and floors[number].commands == run.commands
+        ]
+
+    def latency_ratios(self, wait: Stage, bare: Callable[[BareHops], float]) -> list[float]:
+        """Return, of each round, the median latency of one task's commands over that of the bare hops."""
+        hops = dict(self.hops)
+        return [
+            run.latencies.p50 / bare(hops[number])
+            for number, run in self.loads
+            if (run.tasks, run.wait) == (1, wait) and number in hops
+        ]
+
+
+def measure(settings: Settings, tell: Callable[[str], None]) -> Results:
+    """Measure all of `settings`, round by round, and `tell` what is under way."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    results = Results(machine(settings.data))
+    for number in range(1, settings.rounds + 1):
+        _round(settings, number, results, tell)
+    return results
+
+
+def reached(results: Results) -> list[Goal]:
+    """Return the goals that this run says something about."""
+    goals = []
+    if ratios := results.ratios(MANY, "projected"):
+        goals.append(Goal(f"{MANY:,} tasks, projected, over the floor", median(ratios), 0.25, 0.5, at_least=True))
+    if ratios := results.latency_ratios("accepted", lambda hops: hops.append.p50):
+        goals.append(Goal("1 task, accepted, over a bare append", median(ratios), 2.0, 2.0, at_least=False))
+    if ratios := results.latency_ratios("handled", lambda hops: hops.append_and_commit.p50):
+        goals.append(Goal("1 task, handled, over bare append and commit", median(ratios), 2.0, 2.0, at_least=False))
+    if results.loads:
+        peak = max(run.peak_bytes for _, run in results.loads) / MEGABYTE
+        goals.append(Goal("peak resident memory, MB", peak, 150, 150, at_least=False))
+    return goals
+
+
+def _round(settings: Settings, number: int, results: Results, tell: Callable[[str], None]) -> None:
+    cells = settings.cells()
+    with _folder(settings.data) as floor_folder:
+        if settings.floor:
+            tell(f"round {number}: the floor")
+            run = in_own_process(run_floor, settings.commands, settings.seed, floor_folder, settings.sender_ids)
+            results.floors.append((number, run))
+        for index, (tasks, wait) in enumerate(cells):
+            if settings.floor and tasks == 1 and not any(done == number for done, _ in results.hops):
+                tell(f"round {number}: bare hops")
+                count = settings.count(1)
+                with _folder(settings.data) as folder:
+                    results.hops.append((number, in_own_process(run_bare_hops, count, settings.seed, folder)))
+            tell(f"round {number}: {tasks} tasks, {wait}")
+            with _folder(settings.data) as folder:
+                count = settings.count(tasks)
+                load = in_own_process(run_load, count, settings.seed, folder, tasks, wait, settings.sender_ids)
+                results.loads.append((number, load))
+                if settings.floor and index == 0 and count == settings.commands:
+                    results.same_rows = _compare(floor_folder, folder)
+
+
+def _compare(floor_folder: Path, folder: Path) -> int:
+    floor, twofold = FloorFiles(floor_folder), DataFolder(folder)
+    read_db = serving_generation(twofold.read)
+    if read_db is None:
+        raise FileNotFoundError(f"{twofold.read} names no read database")
+    return require_same_rows((floor.write_db, floor.read_db), (twofold.write_db, read_db))
+
+
+@contextmanager
+def _folder(parent: Path) -> Iterator[Path]:
+    folder = Path(mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

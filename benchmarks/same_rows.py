@@ -1,0 +1,61 @@
+"""Whether two parties left the same rows: a comparison of speed is honest only between equal results.
+
+Left out is what no two runs share: the ids of commands that were given none, times, the digests of commands (see
+`benchmarks.floor`), and the hashes that follow from those.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ResultsDiffer", "require_same_rows"]
+
+WRITE_QUERIES = (
+    "SELECT position, stream, version, type, schema_version, data FROM events ORDER BY position",
+    "SELECT stream, version, fingerprint, data FROM states ORDER BY stream",
+    'SELECT "offset", status, stream, version, events, position, faults FROM outcomes ORDER BY "offset"',
+    "SELECT name, value, stream FROM claims ORDER BY name, value",
+    "SELECT name, partition, value FROM cursors ORDER BY name",
+)
+TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+
+
+class ResultsDiffer(Exception):
+    """The two parties did not do the same work, so that their times say nothing."""
+
+
+def require_same_rows(one: tuple[Path, Path], other: tuple[Path, Path]) -> int:
+    """Compare a write and a read database with another pair, and return how many rows are the same.
+
+    Raises:
+        ResultsDiffer: at the first row that is not.
+    """
+    with closing(_open(one[0])) as a, closing(_open(other[0])) as b:
+        rows = sum(_same(a, b, query) for query in WRITE_QUERIES)
+    with closing(_open(one[1])) as a, closing(_open(other[1])) as b:
+        rows += sum(_same(a, b, query) for query in _table_queries(a))
+        return rows + _same(a, b, TABLES)
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _table_queries(connection: sqlite3.Connection) -> Iterator[str]:
+    for (table,) in connection.execute(TABLES).fetchall():
+        columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+        timeless = [name for name in columns if not name.endswith("_at")]
+        yield f"SELECT {', '.join(timeless)} FROM {table} ORDER BY {columns[0]}"
+
+
+def _same(one: sqlite3.Connection, other: sqlite3.Connection, query: str) -> int:
+    count = 0
+    pairs: Iterator[tuple[Any, Any]] = zip_longest(one.execute(query), other.execute(query))
+    for a, b in pairs:
+        if a != b:
+            raise ResultsDiffer(f"{query}\nThe rows differ at row {count + 1}:\n  {a}\n  {b}")
+        count += 1
+    return count

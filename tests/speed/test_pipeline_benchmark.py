@@ -1,0 +1,104 @@
+"""The benchmark of the pipeline: a tiny run works, compares equal work, and its figures fit together."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from benchmarks import pipeline
+from benchmarks.bare_stores import BareLog
+from benchmarks.floor import FloorFiles, run_floor
+from benchmarks.measuring import latencies
+from benchmarks.same_rows import ResultsDiffer, require_same_rows
+from benchmarks.shop_mix import draw_commands
+from benchmarks.table import aligned
+from examples.shop.orders import PlaceOrder
+
+TINY = ("--commands", "300", "--rounds", "1", "--tasks", "1", "8")
+
+
+def run_tiny(tmp_path: Path, *more: str) -> list[dict[str, object]]:
+    out = tmp_path / "figures.jsonl"
+    assert pipeline.main([*TINY, *more, "--data", str(tmp_path / "data"), "--json", str(out)]) == 0
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def of_kind(lines: Sequence[dict[str, object]], kind: str) -> list[dict[str, object]]:
+    return [line for line in lines if line["record"] == kind]
+
+
+@pytest.mark.timeout(120)
+def test_a_tiny_run_measures_all_parties_and_leaves_no_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run_tiny(tmp_path, "--waits", "accepted", "projected", "--sender-ids")
+
+    (run,) = of_kind(lines, "run")
+    (floor,) = of_kind(lines, "floor")
+    assert floor["commands"] == 300
+    assert float(str(floor["seconds"])) > sum(float(str(floor[part])) for part in ("log_seconds", "write_seconds"))
+    loads = of_kind(lines, "load")
+    assert {(load["tasks"], load["wait"], load["commands"]) for load in loads} == {
+        (tasks, wait, 300) for tasks in (1, 8) for wait in ("accepted", "projected")
+    }
+    assert all(float(str(load["settled_seconds"])) >= float(str(load["seconds"])) for load in loads)
+    assert len(of_kind(lines, "bare hops")) == 1
+    assert run["machine"]
+    assert list((tmp_path / "data").iterdir()) == []
+    assert "left the same" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(120)
+def test_twofold_alone_is_measured_without_a_ratio(tmp_path: Path) -> None:
+    lines = run_tiny(tmp_path, "--waits", "handled", "--no-floor")
+    assert not of_kind(lines, "floor")
+    assert [goal["what"] for goal in of_kind(lines, "goal")] == ["peak resident memory, MB"]
+
+
+def test_a_row_that_differs_is_named(tmp_path: Path) -> None:
+    one, other = FloorFiles(tmp_path / "one"), FloorFiles(tmp_path / "other")
+    for files in (one, other):
+        files.folder.mkdir()
+        run_floor(50, 1, files.folder, sender_ids=False)
+    parties = (one.write_db, one.read_db), (other.write_db, other.read_db)
+    assert require_same_rows(*parties) > 100
+    with closing(sqlite3.connect(other.read_db)) as read_db, read_db:
+        read_db.execute("UPDATE product SET price = price + 1 WHERE sku = (SELECT min(sku) FROM product)")
+    with pytest.raises(ResultsDiffer, match="FROM product"):
+        require_same_rows(*parties)
+
+
+def test_the_same_seed_draws_the_same_commands_and_another_one_others() -> None:
+    assert draw_commands(200, 1) == draw_commands(200, 1)
+    assert draw_commands(200, 1) != draw_commands(200, 2)
+
+
+def test_the_mix_has_the_proportions_of_real_invoices() -> None:
+    sent = draw_commands(10_000, 1, sender_ids=True)
+    kinds = Counter(type(command).__name__ for command, _ in sent)
+    assert 7_800 < kinds["RepriceProduct"] < 8_200
+    assert 1_550 < kinds["PlaceOrder"] < 1_850
+    assert 18 < mean(len(command.lines) for command, _ in sent if isinstance(command, PlaceOrder)) < 27
+    assert len({command_id for _, command_id in sent}) == len(sent)
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    found = latencies([value * 1_000 for value in range(1, 101)])
+    assert (found.p50, found.p99) == (51, 100)
+
+
+def test_a_log_that_is_there_is_never_written_over(tmp_path: Path) -> None:
+    BareLog(tmp_path / "log").close()
+    with pytest.raises(FileExistsError):
+        BareLog(tmp_path / "log")
+
+
+def test_numbers_stand_under_each_other() -> None:
+    assert aligned([("what", "figure"), ("one", "1"), ("longer", "22")]) == (
+        "what    figure\none          1\nlonger      22"
+    )
