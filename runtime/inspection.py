@@ -47,7 +47,7 @@ class NoData(TwofoldError):
 class Status(Struct, frozen=True):
     """How far a data folder has come."""
 
-    folder: Path
+    folder: str
     held_by: int | None
     """The process that has it open."""
     log_end: Offset
@@ -172,7 +172,7 @@ async def read_status(config: Config) -> Status:
         handled = await events.cursor()
         read_file = read.file
     return Status(
-        folder.root,
+        str(folder.root),
         lock_holder(folder.root),
         _log_end(folder.log),
         sum(file.stat().st_size for file in folder.log.iterdir()),
