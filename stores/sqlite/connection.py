@@ -2,7 +2,7 @@
 
 aiosqlite crosses to its thread once for every statement, and a crossing costs 50 to 400 µs. So a batch, a transaction
 or a query is written as one function of a `sqlite3.Connection` and crosses once. This is the only place that touches
-aiosqlite's internals (``_tx``, ``_conn``); a test guards them.
+aiosqlite's internals (``_tx``, ``_conn``, ``_thread``); a test guards them.
 """
 
 import sqlite3
@@ -27,6 +27,10 @@ class Connection(aiosqlite.Connection):
         """
         self._tx.put_nowait((None, partial(work, self._conn)))
 
+    def join(self) -> None:
+        """Wait, at most for moments, until the thread of a connection that could not be opened is gone."""
+        self._thread.join()
+
 
 async def connect(uri: str) -> Connection:
     """Open `uri` (``file:...``) on a new thread; transactions are begun and ended by explicit statements only."""
@@ -35,5 +39,10 @@ async def connect(uri: str) -> Connection:
         return sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=STATEMENTS_KEPT_PREPARED)
 
     connection = Connection(connector, ROWS_FETCHED_AT_ONCE)
-    await connection
+    try:
+        await connection
+    except BaseException:
+        # aiosqlite has told its thread to stop, and waits for it no more: it would outlive the event loop.
+        connection.join()
+        raise
     return connection
