@@ -62,9 +62,7 @@ class Mailbox(Generic[M]):
             MailboxClosed: the actor takes no more.
         """
         while len(self._messages) >= self.capacity and not self._closed:
-            if self._drained.is_set():  # else others wait for it too, and must not be left behind
-                self._drained = anyio.Event()
-            await self._drained.wait()
+            await self._wait_for_room()
         self.tell(message)
 
     async def send_all(self, messages: Sequence[M]) -> None:
@@ -77,8 +75,7 @@ class Mailbox(Generic[M]):
         while sent < len(messages):
             room = self.capacity - len(self._messages)
             if room <= 0 and not self._closed:
-                self._drained = anyio.Event()
-                await self._drained.wait()
+                await self._wait_for_room()
                 continue
             if self._closed:
                 raise MailboxClosed
@@ -113,3 +110,8 @@ class Mailbox(Generic[M]):
         left = list(self._messages)
         self._messages.clear()
         return left
+
+    async def _wait_for_room(self) -> None:
+        if self._drained.is_set():  # else others wait for this one already, and must not be left behind
+            self._drained = anyio.Event()
+        await self._drained.wait()
