@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from .equality import Digest, digest_of
-from .storable import Unstorable, check_storable, holds_floats, looks_unstorable
+from .storable import Unstorable, check_storable, looks_unstorable, must_be_walked
 
 __all__ = ["Codec"]
 
@@ -27,7 +27,7 @@ class Codec(Generic[T]):
         Raises msgspec.ValidationError with the path of the first fault, or msgspec.DecodeError where it is no JSON.
         """
         self._encode = msgspec.json.Encoder().encode
-        self._always_check = holds_floats(type_)
+        self._always_check = must_be_walked(type_)
         self._digest: Digest = digest_of(name, type_)
 
     def encode(self, value: T) -> bytes:

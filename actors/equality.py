@@ -5,6 +5,7 @@ so the digest of a command is taken over a form that has only one. How a type is
 type is registered: a type that has one spelling anyway is digested as it is stored.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -101,7 +102,7 @@ def _spell(value: Any) -> Any:
         case datetime():
             return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
         case float():
-            return value or 0.0
+            return int(value) if value.is_integer() and abs(value) < 2**53 else value  # 1.0 equals 1, and -0.0 0
         case list() | tuple():
             return [_spell(part) for part in value]
         case set() | frozenset():
@@ -111,6 +112,8 @@ def _spell(value: Any) -> Any:
         case msgspec.Struct():
             fields = value.__struct_fields__
             return [type(value).__struct_config__.tag, *(_spell(getattr(value, name)) for name in fields)]
+        case _ if dataclasses.is_dataclass(value):
+            return [_spell(getattr(value, field.name)) for field in dataclasses.fields(value)]
     return value
 
 

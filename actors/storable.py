@@ -4,6 +4,7 @@ SQLite's integers end at 64 bits with a sign; a NUL ends a string for many a too
 enormous exponent takes all memory once somebody adds it up; JSON knows no infinity.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from datetime import date, time
@@ -16,7 +17,18 @@ from msgspec import inspect
 
 from ..stores.errors import TwofoldError
 
-__all__ = ["LARGEST_DECIMAL_EXPONENT", "Unstorable", "check_storable", "holds_floats", "looks_unstorable", "parts"]
+__all__ = [
+    "DEEPEST",
+    "LARGEST_DECIMAL_EXPONENT",
+    "Unstorable",
+    "check_storable",
+    "looks_unstorable",
+    "must_be_walked",
+    "parts",
+]
+
+DEEPEST = 32
+"""A value holds others at most this deep: whoever reads it later may have less of a stack than whoever wrote it."""
 
 LARGEST_DECIMAL_EXPONENT = 64
 """A decimal has at most this many digits on either side of its point."""
@@ -49,25 +61,23 @@ def looks_unstorable(data: bytes) -> bool:
     )
 
 
-def holds_floats(type_: Any) -> bool:
-    """Tell whether values of `type_` may hold a float: a NaN is encoded as null, which no look at the bytes finds."""
-    found = False
-    seen: set[type] = set()
+def must_be_walked(type_: Any) -> bool:
+    """Tell whether values of `type_` may hold what no look at the bytes finds.
 
-    def walk(info: inspect.Type) -> None:
-        nonlocal found
+    That is a float, as a NaN is encoded as null, and a type that holds itself, as that has no depth of its own.
+    """
+
+    def walk(info: inspect.Type, inside: tuple[type, ...]) -> bool:
         if isinstance(info, inspect.FloatType | inspect.AnyType | inspect.CustomType):
-            found = True
+            return True
         cls = getattr(info, "cls", None)
         if isinstance(cls, type):
-            if cls in seen:
-                return
-            seen.add(cls)
-        for part in parts(info):
-            walk(part)
+            if cls in inside:
+                return True
+            inside = (*inside, cls)
+        return any(walk(part, inside) for part in parts(info))
 
-    walk(inspect.type_info(type_))
-    return found
+    return walk(inspect.type_info(type_), ())
 
 
 def parts(info: inspect.Type) -> Iterator[inspect.Type]:
@@ -82,8 +92,8 @@ def parts(info: inspect.Type) -> Iterator[inspect.Type]:
             yield part
 
 
-def check_storable(value: Any, path: str = "") -> None:  # noqa: C901, PLR0912 - one flat case for each kind of value
-    """Walk `value` and raise at the first part of it that cannot be stored.
+def check_storable(value: Any, path: str = "", depth: int = 0) -> None:  # noqa: C901 - one flat case for each kind
+    """Walk `value` and raise at the first part of it that cannot be stored. `depth` is how deep it is inside another.
 
     Raises:
         Unstorable: with the path of that part.
@@ -102,16 +112,29 @@ def check_storable(value: Any, path: str = "") -> None:  # noqa: C901, PLR0912 -
                 raise Unstorable(path, f"The number {value} cannot be stored")
         case Decimal():
             _check_decimal(value, path)
+        case _:
+            if depth > DEEPEST:
+                raise Unstorable(path, f"A value nested more than {DEEPEST} deep cannot be stored")
+            for part_path, part in _parts_of(value, path):
+                check_storable(part, part_path, depth + 1)
+
+
+def _parts_of(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the values that `value` is made of, each with its path."""
+    match value:
         case msgspec.Struct():
             for name in value.__struct_fields__:
-                check_storable(getattr(value, name), f"{path}.{name}")
+                yield f"{path}.{name}", getattr(value, name)
         case dict():
             for key, part in value.items():
-                check_storable(key, f"{path}[...]")
-                check_storable(part, f"{path}[{key!r}]")
+                yield f"{path}[...]", key
+                yield f"{path}[{key!r}]", part
         case list() | tuple() | set() | frozenset():
             for index, part in enumerate(value):
-                check_storable(part, f"{path}[{index}]")
+                yield f"{path}[{index}]", part
+        case _ if dataclasses.is_dataclass(value):
+            for field in dataclasses.fields(value):
+                yield f"{path}.{field.name}", getattr(value, field.name)
 
 
 def _check_decimal(value: Decimal, path: str) -> None:
