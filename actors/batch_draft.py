@@ -21,9 +21,11 @@ from ..stores.records import (
     StreamId,
 )
 from .decision import Decision, DomainFault, Loaded, decide, metadata_of, save
-from .domain import Claim, Domain, Reject
+from .domain import Claim, Domain, Reject, storable_text
 
 __all__ = ["BatchDraft"]
+
+_LONGEST_TEXT = 2000
 
 
 class BatchDraft:
@@ -49,28 +51,37 @@ class BatchDraft:
         loaded = self._streams[stream]
         definition = self._domain.commands.get(logged.command.type)
         expected = logged.command.expected_version
+        if isinstance(loaded, DomainFault):
+            self.fail(logged, loaded)
+            return
+        if definition is None:
+            self.fail(logged, DomainFault(f"no command is called {logged.command.type!r} any more; register it again"))
+            return
+        if expected is not None and expected != loaded.version:
+            facts: dict[str, str | int | float | bool | None] = {"expected": expected, "actual": loaded.version}
+            self._refuse(logged, "conflict", Fault("version.conflict", "", "the stream has moved on", facts))
+            return
         try:
-            if isinstance(loaded, DomainFault):
-                raise loaded
-            if definition is None:
-                raise DomainFault(f"no command is called {logged.command.type!r} any more; register it again")
-            if expected is not None and expected != loaded.version:
-                facts: dict[str, str | int | float | bool | None] = {"expected": expected, "actual": loaded.version}
-                self._refuse(logged, "conflict", Fault("version.conflict", "", "the stream has moved on", facts))
-                return
             decision = decide(definition, logged, loaded)
-            claims = [await self._claim(claim, stream) for claim in decision.claims]
-            state = save(definition.decider, stream, decision.after) if decision.events else None
+            state, after = save(definition.decider, stream, decision.after) if decision.events else (None, loaded)
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
+            return
         except Exception as error:  # noqa: BLE001 - a rule's bug, whatever it is, is that one command's outcome
             self.fail(logged, error)
+            return
+        try:  # apart from the rules: what the store raises is no fault of the command
+            claims = [await self._claim(claim, stream) for claim in decision.claims]
+        except Reject as refusal:
+            self._refuse(logged, "rejected", refusal.fault)
+        except DomainFault as fault:
+            self.fail(logged, fault)
         else:
-            self._accept(logged, decision, claims, state)
+            self._accept(logged, decision, claims, state, after)
 
     def fail(self, logged: LoggedCommand, error: Exception) -> None:
         """Give a command the outcome `failed`: its handler has a bug, or made what cannot be stored."""
-        self._refuse(logged, "failed", Fault(type(error).__name__, "", str(error)))
+        self._refuse(logged, "failed", Fault(type(error).__name__, "", _told(error)))
 
     def commit(self, before: Offset, after: Offset) -> Commit:
         """Return all that the batch changes, with the cursor moved from `before` to `after`."""
@@ -78,11 +89,16 @@ class BatchDraft:
         return Commit(self.events, states, self.outcomes, self._claims, before, after)
 
     def _accept(
-        self, logged: LoggedCommand, decision: Decision, claims: list[ClaimChange], state: StateRecord | None
+        self,
+        logged: LoggedCommand,
+        decision: Decision,
+        claims: list[ClaimChange],
+        state: StateRecord | None,
+        after: Loaded,
     ) -> None:
         record = logged.command
         metadata = metadata_of(logged) if decision.events else ""
-        first_version = decision.after.version - len(decision.events) + 1
+        first_version = after.version - len(decision.events) + 1
         for version, decided in enumerate(decision.events, first_version):
             name, schema_version = decided.definition.name, decided.definition.schema_version
             event = seal(self.head, record.stream, version, name, schema_version, decided.data, metadata, record.time)
@@ -93,8 +109,8 @@ class BatchDraft:
             self._holders[claim.name, claim.value] = claim.stream if claim.taken else None
         if state is not None:
             self._states[record.stream] = state
-            self._streams[record.stream] = self.changed[record.stream] = decision.after
-        self._conclude(logged, "handled", decision.after.version, len(decision.events), ())
+            self._streams[record.stream] = self.changed[record.stream] = after
+        self._conclude(logged, "handled", after.version, len(decision.events), ())
 
     def _refuse(self, logged: LoggedCommand, status: OutcomeStatus, fault: Fault) -> None:
         loaded = self._streams[logged.command.stream]
@@ -135,3 +151,12 @@ class BatchDraft:
         if not claim.taken and holder != stream:
             raise DomainFault(f"{stream} releases {claim.name} {claim.value!r}, which it does not hold")
         return ClaimChange(claim.name, claim.value, stream, claim.taken)
+
+
+def _told(error: Exception) -> str:
+    """Return what `error` says, in a length and in characters that can be kept."""
+    try:
+        text = str(error)
+    except Exception as worse:  # noqa: BLE001 - even the telling may have a bug
+        text = f"and its text raised {type(worse).__name__}"
+    return storable_text(text[:_LONGEST_TEXT])

@@ -4,7 +4,7 @@ Everything that `decide` and `evolve` see was decoded from what is stored, so th
 it is made again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,10 @@ from ..stores.errors import TwofoldError
 from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version, split_stream
 from .domain import Claim, CommandDefinition, Context, DeciderDefinition, EventDefinition, EventMetadata
 
-__all__ = ["DecidedEvent", "Decision", "DomainFault", "Loaded", "decide", "fold", "load", "save"]
+__all__ = ["LONGEST_CLAIM", "DecidedEvent", "Decision", "DomainFault", "Loaded", "decide", "fold", "load", "save"]
+
+LONGEST_CLAIM = 1000
+"""The most characters of a claim's name, and of its value."""
 
 
 class DomainFault(TwofoldError):
@@ -72,19 +75,33 @@ def decide(definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded)
     events: list[DecidedEvent] = []
     claims: list[Claim] = []
     state = loaded.state
+    if not isinstance(said, Iterable | None):
+        raise DomainFault(f"decide of {decider.category} returned {said!r}; it returns events and claims, in a list")
     for item in said or ():
         if isinstance(item, Claim):
-            claims.append(item)
+            claims.append(_checked(item))
             continue
         event_definition = decider.events.get(type(item))
         if event_definition is None:
             raise DomainFault(f"decide of {decider.category} returned {item!r}, which is no event of this decider")
         event, data = event_definition.codec.again(item)
-        state = decider.evolve(state, event)
+        state = _evolve(decider, state, event)
         events.append(DecidedEvent(event_definition, data.decode(), event))
-    if type(state) is not decider.state.type:
-        raise DomainFault(f"evolve of {decider.category} returned {state!r}, which is no {decider.state.type.__name__}")
     return Decision(events, claims, Loaded(loaded.version + len(events), state))
+
+
+def _checked(claim: Claim) -> Claim:
+    for text in (claim.name, claim.value):
+        if not (isinstance(text, str) and 0 < len(text) <= LONGEST_CLAIM and text.isprintable()):
+            raise DomainFault(f"a claim is of two printable texts of up to {LONGEST_CLAIM} characters, not {claim!r}")
+    return claim
+
+
+def _evolve(decider: DeciderDefinition, state: Any, event: Any) -> Any:
+    after = decider.evolve(state, event)
+    if type(after) is not decider.state.type:
+        raise DomainFault(f"evolve of {decider.category} returned {after!r}, which is no {decider.state.type.__name__}")
+    return after
 
 
 def metadata_of(logged: LoggedCommand) -> str:
@@ -96,7 +113,7 @@ def metadata_of(logged: LoggedCommand) -> str:
 
 
 def fold(decider: DeciderDefinition, events: Sequence[EventRecord], loaded: Loaded) -> Loaded:
-    """Return the stream after `events`, which follow it without a gap."""
+    """Return the stream after `events`, which follow it without a gap, its state as it comes back from storage."""
     by_name = {definition.name: definition for definition in decider.events.values()}
     version, state = loaded.version, loaded.state
     for record in events:
@@ -105,9 +122,9 @@ def fold(decider: DeciderDefinition, events: Sequence[EventRecord], loaded: Load
             raise DomainFault(f"{record.stream} holds an event {record.type!r}, which its decider does not know")
         if record.data is None:
             raise DomainFault(f"{record.stream} cannot be folded: its event at version {record.version} was erased")
-        state = decider.evolve(state, definition.codec.decode(record.data))
+        state = _evolve(decider, state, definition.codec.decode(record.data))
         version = record.version
-    return Loaded(version, state)
+    return Loaded(version, decider.state.again(state)[0])
 
 
 def load(decider: DeciderDefinition, record: StateRecord | None) -> Loaded | None:
@@ -119,10 +136,15 @@ def load(decider: DeciderDefinition, record: StateRecord | None) -> Loaded | Non
     return Loaded(record.version, decider.state.decode(record.data))
 
 
-def save(decider: DeciderDefinition, stream: StreamId, loaded: Loaded) -> StateRecord:
-    """Return the record that keeps a stream's state.
+def save(decider: DeciderDefinition, stream: StreamId, loaded: Loaded) -> tuple[StateRecord, Loaded]:
+    """Return the record that keeps a stream's state, and the stream as it comes back from that record.
 
     Raises:
         Unstorable: a value in the state cannot be stored.
+        DomainFault: the state would not come back, for it does not fit its own type.
     """
-    return StateRecord(stream, loaded.version, decider.fingerprint, decider.state.encode(loaded.state).decode())
+    try:
+        state, data = decider.state.again(loaded.state)
+    except msgspec.ValidationError as error:
+        raise DomainFault(f"evolve of {decider.category} made a state that does not fit its type: {error}") from error
+    return StateRecord(stream, loaded.version, decider.fingerprint, data.decode()), Loaded(loaded.version, state)

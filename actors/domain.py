@@ -4,6 +4,7 @@ The functions are plain and the definitions are frozen: nothing here knows how a
 """
 
 import hashlib
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias
@@ -32,6 +33,7 @@ __all__ = [
     "Reject",
     "ValidatorDefinition",
     "sql",
+    "storable_text",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,12 +48,28 @@ class Reject(TwofoldError):
     def __init__(
         self, code: str, *, path: str = "", message: str = "", **facts: str | int | float | bool | None
     ) -> None:
-        self.fault = Fault(code, path, message, {name: _fact(value) for name, value in facts.items()})
+        for name, text in (("code", code), ("path", path), ("message", message)):
+            if not isinstance(text, str):
+                raise TypeError(f"the {name} of a Reject is a str, not {text!r}")
+        told = {name: _fact(value) for name, value in facts.items()}
+        self.fault = Fault(storable_text(code), storable_text(path), storable_text(message), told)
         super().__init__(message or code)
 
 
 def _fact(value: object) -> str | int | float | bool | None:
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    match value:
+        case None | bool():
+            return value
+        case int() if -(2**63) <= value < 2**63:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+    return storable_text(str(value))
+
+
+def storable_text(text: str) -> str:
+    """Return `text` as UTF-8 can hold it: what is told of a fault must not become one."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class Claim(Struct, frozen=True):
@@ -221,6 +239,8 @@ class Answer(Struct, frozen=True):
 
     value: Any
     position: Position
+    projector_halted: str | None = None
+    """Why the read database stands still at that position, where it does: a projection failed."""
 
 
 class Ask(Protocol):
