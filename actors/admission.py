@@ -4,22 +4,34 @@ import inspect
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-import anyio
 import msgspec
+from anyio import CancelScope
 from msgspec import Struct
 
 from ..stores.records import Fault, StreamId, stream_id
-from .command_ids import new_command_id
 from .domain import Ask, CommandDefinition, Domain, Reject
+from .kernel.clock import Clock
 from .storable import Unstorable
 from .submission import CommandRefused, JsonCommand, NotAccepted, Submission, ValidatorFailed, ValidatorTimeout
 
-__all__ = ["LONGEST_ID", "LONGEST_KEY", "Candidate", "read_command", "refusal_by_validators"]
+__all__ = [
+    "LARGEST_COMMAND",
+    "LONGEST_ID",
+    "LONGEST_KEY",
+    "Candidate",
+    "read_command",
+    "refusal_by_validators",
+    "too_large",
+]
 
+LARGEST_COMMAND = 1 << 20
+"""The most bytes of a command as JSON, sent or stored."""
 LONGEST_ID = 200
-"""The most characters of a command id."""
+"""The most characters of a command id, and of a principal and a correlation id."""
 LONGEST_KEY = 200
 """The most characters of a stream's key."""
+
+_TOO_LARGE = "the command takes {size} bytes, and {limit} are the most"
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -33,8 +45,6 @@ class Candidate(Struct, frozen=True, gc=False):
     digest: bytes
     command_id: str
     stream: StreamId
-    id_is_new: bool
-    """Whether the id was made here, so that nothing can be known about it yet."""
 
 
 def read_command(domain: Domain, submission: Submission) -> Candidate:
@@ -42,37 +52,43 @@ def read_command(domain: Domain, submission: Submission) -> Candidate:
 
     Raises:
         CommandRefused: with the first fault, and the path to it.
+        ValidatorFailed: code of the command's own type raised something that is no refusal.
     """
     submitted = submission.command
-    type_name = submitted.type if isinstance(submitted, JsonCommand) else type(submitted).__name__
+    type_name = str(submitted.type) if isinstance(submitted, JsonCommand) else type(submitted).__name__
     try:
-        definition, command, data = _decode(domain, submitted)
+        definition, command, data, digest = _decode(domain, submitted)
         key = getattr(command, definition.key)
         _check_name(key, LONGEST_KEY, "key", definition.key)
-        if submission.command_id is not None:
-            _check_name(submission.command_id, LONGEST_ID, "id", "")
+        _check_envelope(submission)
     except Reject as refusal:
         raise CommandRefused(submission.command_id, type_name, [refusal.fault]) from None
-    id_is_new = submission.command_id is None
-    if submission.command_id is None:
-        submission.command_id = new_command_id()
+    except Exception as error:
+        raise ValidatorFailed(f"of the form of {type_name}", error) from error
     return Candidate(
         submission,
         definition,
         command,
         data,
-        definition.codec.digest(command, data),
+        digest,
         submission.command_id,
         stream_id(definition.decider.category, key),
-        id_is_new,
     )
 
 
-def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, bytes]:
+def too_large(submission: Submission, type_name: str, size: int, limit: int) -> CommandRefused:
+    """Return the refusal of a command of `size` bytes where `limit` are the most."""
+    fault = Fault("command.too_large", "", _TOO_LARGE.format(size=size, limit=limit))
+    return CommandRefused(submission.command_id, type_name, [fault])
+
+
+def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, bytes, bytes]:
+    """Return the command as it comes back from its stored form, with that form and its digest."""
     if isinstance(submitted, JsonCommand):
-        definition = domain.commands.get(submitted.type)
+        definition = domain.commands.get(submitted.type) if isinstance(submitted.type, str) else None
         if definition is None:
             raise Reject("command.unknown", message=f"no command is called {submitted.type!r}")
+        _check_size(len(submitted.data))
     else:
         definition = domain.commands_by_type.get(type(submitted))
         if definition is None:
@@ -80,8 +96,11 @@ def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, byt
     try:
         if isinstance(submitted, JsonCommand):
             command = definition.codec.decode(submitted.data)
-            return definition, command, definition.codec.encode(command)
-        return definition, *definition.codec.again(submitted)
+            data = definition.codec.encode(command)
+        else:
+            command, data = definition.codec.again(submitted)
+        _check_size(len(data))
+        return definition, command, data, definition.codec.digest(command, data)
     except msgspec.ValidationError as error:
         message, path = _split_path(str(error))
         raise Reject("schema", path=path, message=message) from None
@@ -89,17 +108,37 @@ def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, byt
         raise Reject("value.not_storable", path=error.path.lstrip("."), message=error.what) from None
     except RecursionError:
         raise Reject("json.too_deep", message="the JSON is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise Reject("json.malformed", message=str(error)) from None
 
 
 def _split_path(text: str) -> tuple[str, str]:
-    message, _, path = text.partition(" - at `$")
-    return message, path.rstrip("`").lstrip(".")
+    message, found, path = text.rpartition(" - at `$")
+    return (message, path.rstrip("`").lstrip(".")) if found else (text, "")
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_COMMAND:
+        raise Reject("command.too_large", message=_TOO_LARGE.format(size=size, limit=LARGEST_COMMAND))
+
+
+def _check_envelope(submission: Submission) -> None:
+    """Check what goes into the log beside the command: what does not fit there could not be read back."""
+    if not submission.id_is_new:
+        _check_name(submission.command_id, LONGEST_ID, "id", "")
+    if submission.principal is not None:
+        _check_name(submission.principal, LONGEST_ID, "principal", "")
+    if submission.correlation_id is not None:
+        _check_name(submission.correlation_id, LONGEST_ID, "correlation_id", "")
+    expected = submission.expected_version
+    if expected is not None and (type(expected) is not int or not 0 <= expected < 2**63):
+        raise Reject("expected_version.invalid", message=f"a stream's version is a whole number, not {expected!r}")
 
 
 def _check_name(value: object, longest: int, what: str, path: str) -> None:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
+        raise Reject(f"{what}.no_text", path=path, message=f"the {what} is no text")
+    if not value:
         raise Reject(f"{what}.empty", path=path, message=f"the {what} is empty")
     if len(value) > longest:
         raise Reject(f"{what}.too_long", path=path, message=f"the {what} has more than {longest} characters")
@@ -107,7 +146,7 @@ def _check_name(value: object, longest: int, what: str, path: str) -> None:
         raise Reject(f"{what}.unprintable", path=path, message=f"the {what} holds a control character")
 
 
-async def refusal_by_validators(candidate: Candidate, ask: Ask, time_limit: float) -> NotAccepted | None:
+async def refusal_by_validators(candidate: Candidate, ask: Ask, clock: Clock, time_limit: float) -> NotAccepted | None:
     """Run the user's validators over `candidate` and return why it is refused, or ``None``.
 
     All faults of all validators are collected; one that raises or takes longer than `time_limit` seconds ends that.
@@ -117,14 +156,18 @@ async def refusal_by_validators(candidate: Candidate, ask: Ask, time_limit: floa
         try:
             said = validator.call(candidate.command, ask) if validator.asks else validator.call(candidate.command)
             if hasattr(said, "__aiter__") or inspect.isawaitable(said):
-                with anyio.fail_after(time_limit):
-                    faults += await _collect(said)
+                with CancelScope() as limit:
+                    timer = clock.call_later(time_limit, limit.cancel)
+                    try:
+                        await _collect(said, faults)
+                    finally:
+                        timer.cancel()
+                if limit.cancelled_caught:
+                    return ValidatorTimeout(validator.name, time_limit)
             else:
-                faults += _faults(said)
+                _note(said, faults)
         except Reject as refusal:
             faults.append(refusal.fault)
-        except TimeoutError:
-            return ValidatorTimeout(validator.name, time_limit)
         except Exception as error:  # noqa: BLE001 - a validator's bug, whatever it is, is the answer to its command
             return ValidatorFailed(validator.name, error)
     if faults:
@@ -132,11 +175,14 @@ async def refusal_by_validators(candidate: Candidate, ask: Ask, time_limit: floa
     return None
 
 
-async def _collect(said: Any) -> list[Fault]:
-    if isinstance(said, AsyncIterator):
-        return [refusal.fault async for refusal in said]
-    return _faults(await said)
+async def _collect(said: Any, faults: list[Fault]) -> None:
+    if not isinstance(said, AsyncIterator):
+        _note(await said, faults)
+        return
+    async for refusal in said:
+        faults.append(refusal.fault)  # noqa: PERF401 - one by one, so that what follows may raise
 
 
-def _faults(said: Iterable[Reject] | None) -> list[Fault]:
-    return [] if said is None else [refusal.fault for refusal in said]
+def _note(said: Iterable[Reject] | None, faults: list[Fault]) -> None:
+    for refusal in said or ():
+        faults.append(refusal.fault)  # noqa: PERF401 - one by one, so that what follows may raise

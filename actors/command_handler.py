@@ -18,7 +18,7 @@ from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
 from .kernel.watermark import Watermark
-from .space import when_there_is_space
+from .space import Space
 
 __all__ = ["CommandHandler"]
 
@@ -41,6 +41,7 @@ class CommandHandler(Actor[LoggedCommand]):
         feed: EventFeed,
         in_flight: InFlight,
         handled: Watermark,
+        space: Space,
         clock: Clock,
         *,
         mailbox: int,
@@ -54,6 +55,7 @@ class CommandHandler(Actor[LoggedCommand]):
         self._feed = feed
         self._in_flight = in_flight
         self._handled = handled
+        self._space = space
         self._head = GENESIS
         self._cache: dict[StreamId, Loaded] = {}
         self._cached_states = cached_states
@@ -79,7 +81,7 @@ class CommandHandler(Actor[LoggedCommand]):
         """Let the log delete, now and then, what was handled and is past its retention."""
         while True:
             await self.clock.sleep(_BETWEEN_RETENTIONS)
-            await self._log.retain(self.cursor)
+            await self._space.write(lambda: self._log.retain(self.cursor))
 
     def made_at(self, message: LoggedCommand) -> int:
         return message.command.time
@@ -106,7 +108,7 @@ class CommandHandler(Actor[LoggedCommand]):
         self._committed(draft, messages[-1])
 
     async def _commit(self, commit: Commit) -> None:
-        await when_there_is_space(self.clock, lambda: self._store.commit(commit))
+        await self._space.write(lambda: self._store.commit(commit))
 
     def _committed(self, draft: BatchDraft, last: LoggedCommand) -> None:
         self.cursor = last.offset

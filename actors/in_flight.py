@@ -37,19 +37,23 @@ class InFlight:
         self._unprojected: list[tuple[Position, int, Submission]] = []
         self._order = count()
         self._projected: Position = 0
+        self._halted: str | None = None
         self.logged = 0
         """How many of them are in the log: accepted, and not yet handled."""
 
     def join(self, submission: Submission, command_id: str, digest: bytes) -> bool:
-        """Let `submission` wait for the command under its id; return whether it is the first one to do so."""
+        """Let `submission` wait for the command under its id; return whether it is the first one to do so.
+
+        Raises:
+            CommandIdReused: another command is under way under that id.
+        """
         flight = self._flights.get(command_id)
         if flight is None:
             flight = self._flights[command_id] = Flight(digest)
             flight.waiting.append(submission)
             return True
         if flight.digest != digest:
-            submission.refuse(CommandIdReused(command_id))
-            return False
+            raise CommandIdReused(command_id)
         submission.repeated = True
         flight.waiting.append(submission)
         if flight.offset:
@@ -68,7 +72,9 @@ class InFlight:
 
     def refuse(self, command_id: str, error: TwofoldError) -> None:
         """Answer everybody who waits for the command under `command_id` with `error`, and free the id."""
-        flight = self._flights.pop(command_id)
+        flight = self._flights.pop(command_id, None)
+        if flight is None:
+            return  # the handler was faster
         for submission in flight.waiting:
             submission.refuse(error)
 
@@ -89,6 +95,8 @@ class InFlight:
             return
         if outcome.position <= self._projected:
             submission.projected()
+        elif self._halted is not None:
+            submission.not_projected(self._halted)
         else:
             heapq.heappush(self._unprojected, (outcome.position, next(self._order), submission))
 
@@ -97,6 +105,13 @@ class InFlight:
         self._projected = position
         while self._unprojected and self._unprojected[0][0] <= position:
             heapq.heappop(self._unprojected)[2].projected()
+
+    def projection_halted(self, why: str) -> None:
+        """Answer everybody who waits for the read database, now or later, that it stands still."""
+        self._halted = why
+        for _, _, submission in self._unprojected:
+            submission.not_projected(why)
+        self._unprojected.clear()
 
     def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
         """Enter what the log holds past the handler's cursor, keeping those who already wait for it."""

@@ -17,7 +17,7 @@ from .kernel.actor import Actor
 from .kernel.clock import Clock
 from .kernel.supervisor import Halt
 from .kernel.watermark import Watermark
-from .space import when_there_is_space
+from .space import Space
 
 __all__ = ["ProjectionFailed", "Projector", "statements_for"]
 
@@ -25,10 +25,10 @@ __all__ = ["ProjectionFailed", "Projector", "statements_for"]
 class ProjectionFailed(TwofoldError, Halt):
     """A projection raised, or made a statement that the read database refused."""
 
-    def __init__(self, projections: str, position: Position, cause: BaseException) -> None:
-        self.projections, self.position, self.cause = projections, position, cause
+    def __init__(self, projection: str, position: Position, cause: BaseException) -> None:
+        self.projection, self.position, self.cause = projection, position, cause
         super().__init__(
-            f"The projection {projections} failed at position {position}: {cause!r}. "
+            f"The projection {projection} failed at position {position}: {cause!r}. "
             "Mend it, raise its version, and start again; until then the read database stays where it is."
         )
 
@@ -43,6 +43,7 @@ class Projector(Actor[EventRecord]):
         store: ReadStore,
         in_flight: InFlight,
         projected: Watermark,
+        space: Space,
         clock: Clock,
         *,
         mailbox: int,
@@ -54,6 +55,7 @@ class Projector(Actor[EventRecord]):
         self._store = store
         self._in_flight = in_flight
         self._projected = projected
+        self._space = space
 
     async def start(self) -> None:
         self._advance(await self._store.position())
@@ -82,17 +84,15 @@ class Projector(Actor[EventRecord]):
                     await self.handle([event])
                 return
             if isinstance(error, StatementFailed):
-                names = ", ".join(projection.name for projection in self._domain.projections)
-                raise ProjectionFailed(names, messages[0].position, error) from error
+                name = _maker_of(error.sql, self._domain, messages[0])
+                raise ProjectionFailed(name, messages[0].position, error) from error
             raise
 
     async def _apply(self, events: Sequence[EventRecord]) -> None:
         statements = statements_for(self._domain, events)
         position = events[-1].position
         expected = self.cursor
-        await when_there_is_space(
-            self.clock, lambda: self._store.apply(statements, expected=expected, position=position)
-        )
+        await self._space.write(lambda: self._store.apply(statements, expected=expected, position=position))
         self._advance(position)
 
     def _advance(self, position: Position) -> None:
@@ -110,19 +110,30 @@ def statements_for(domain: Domain, events: Sequence[EventRecord]) -> list[Statem
     Raises:
         ProjectionFailed: a projection raised, or yielded something that is no statement.
     """
+    return [statement for statements in _by_projection(domain, events) for statement in statements]
+
+
+def _by_projection(domain: Domain, events: Sequence[EventRecord]) -> list[list[Statement]]:
     made: list[list[Statement]] = [[] for _ in domain.projections]
     for record in events:
         handlers = domain.projected.get(record.type)
         if handlers is None or record.data is None:  # of an erased event there is nothing left to show
             continue
-        event = domain.events[record.type].codec.decode(record.data)
-        meta = EventMeta(record)
-        for index, handler in handlers:
-            try:
+        index, _ = handlers[0]
+        try:
+            event = domain.events[record.type].codec.decode(record.data)
+            meta = EventMeta(record)
+            for index, handler in handlers:
                 made[index] += map(_statement, handler(event, meta) or ())
-            except Exception as error:
-                raise ProjectionFailed(domain.projections[index].name, record.position, error) from error
-    return [statement for statements in made for statement in statements]
+        except Exception as error:
+            raise ProjectionFailed(domain.projections[index].name, record.position, error) from error
+    return made
+
+
+def _maker_of(sql: str, domain: Domain, event: EventRecord) -> str:
+    """Return the name of the projection that makes the statement `sql` of `event`."""
+    by_projection = zip(domain.projections, _by_projection(domain, [event]), strict=True)
+    return ", ".join(each.name for each, statements in by_projection if any(made.sql == sql for made in statements))
 
 
 def _statement(made: object) -> Statement:

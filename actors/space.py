@@ -3,23 +3,45 @@
 from collections.abc import Awaitable, Callable
 
 import structlog
+from anyio import CancelScope
 
 from ..stores.errors import DiskFull
 from .kernel.clock import Clock
 
-__all__ = ["when_there_is_space"]
+__all__ = ["Space"]
 
 _BETWEEN_TRIES = 1.0
 
 
-async def when_there_is_space(clock: Clock, write: Callable[[], Awaitable[None]]) -> None:
-    """Make a write, and make it again every second for as long as the device is full."""
-    told = False
-    while True:
+class Space:
+    """Who waits for room, so that no more commands are taken in meanwhile."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a write waits for room."""
+        return self._waiting > 0
+
+    async def write(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Make a write, and make it again every second for as long as the device is full.
+
+        The write itself is shielded: whoever is cancelled in it goes on until its next wait, and so can note that
+        what it wrote is durable.
+        """
+        waits = False
         try:
-            return await write()
-        except DiskFull as full:
-            if not told:
-                structlog.get_logger("twofold").error("waiting for space", cause=str(full))
-                told = True
-            await clock.sleep(_BETWEEN_TRIES)
+            while True:
+                try:
+                    with CancelScope(shield=True):
+                        return await write()
+                except DiskFull as full:
+                    if not waits:
+                        waits = True
+                        self._waiting += 1
+                        structlog.get_logger("twofold").error("waiting for space", cause=str(full))
+                    await self._clock.sleep(_BETWEEN_TRIES)
+        finally:
+            self._waiting -= waits

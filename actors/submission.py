@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
 from ..stores.records import Fault, Offset, Outcome, Position, Version
+from .command_ids import new_command_id
 from .kernel.reply import Reply
 
 __all__ = [
@@ -49,6 +51,8 @@ class Receipt(Struct, frozen=True):
     """Whether this command id had been accepted before, so that this is the first one's answer."""
     timed_out: bool = False
     """Whether the wait ran out before the stage that was asked for. The command goes on all the same."""
+    projector_halted: str | None = None
+    """Why the stage `projected` was not waited for: the read database stands still, and commands go on."""
 
     @property
     def position(self) -> Position:
@@ -63,7 +67,7 @@ class NotAccepted(TwofoldError):
 class CommandRefused(NotAccepted):
     """The command has faults: mend them and send it again, under the same id if you like."""
 
-    def __init__(self, command_id: str | None, type_: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, command_id: str, type_: str, faults: Sequence[Fault]) -> None:
         self.command_id, self.type, self.faults = command_id, type_, tuple(faults)
         named = "; ".join(" ".join(filter(None, (fault.path, fault.code, fault.message))) for fault in faults)
         super().__init__(f"{type_} was refused: {named}. Mend it and send it again.")
@@ -111,10 +115,10 @@ class Stopping(NotAccepted):
 
 
 class NoSpace(NotAccepted):
-    """The log has no room for the command."""
+    """There is no room for the command, or for what commands before it made."""
 
     def __init__(self) -> None:
-        super().__init__("The device of the log is full. Nothing was appended; free some space and try again.")
+        super().__init__("The device is full. Nothing was appended; free some space and try again.")
 
 
 class OutcomeUnknown(TwofoldError):
@@ -133,6 +137,7 @@ class Submission:
         "command_id",
         "correlation_id",
         "expected_version",
+        "id_is_new",
         "offset",
         "outcome",
         "principal",
@@ -152,7 +157,9 @@ class Submission:
         correlation_id: str | None = None,
     ) -> None:
         self.command = command
-        self.command_id = command_id
+        self.id_is_new = command_id is None
+        """Whether the id was made here, so that nothing can be known about it yet."""
+        self.command_id = new_command_id() if command_id is None else command_id
         self.wait = wait
         self.expected_version = expected_version
         self.principal = principal
@@ -187,13 +194,18 @@ class Submission:
         """Answer that the command's events are in the read database."""
         self.reply.give(self.receipt("projected"))
 
+    def not_projected(self, why: str) -> None:
+        """Answer that the command is handled, and that its events will not be in the read database for now."""
+        receipt = self.receipt("handled")
+        self.reply.give(msgspec.structs.replace(receipt, projector_halted=why))
+
     def expire(self) -> None:
         """Answer with what is known, because the time is up."""
         if self.offset:
             self.reply.give(self.receipt("handled" if self.outcome else "accepted", timed_out=True))
         else:
-            self.reply.fail(OutcomeUnknown(self.command_id or ""))
+            self.reply.fail(OutcomeUnknown(self.command_id))
 
     def receipt(self, stage: Stage, *, timed_out: bool = False) -> Receipt:
         """Return what the sender gets at `stage`."""
-        return Receipt(self.command_id or "", self.offset, stage, self.outcome, self.repeated, timed_out)
+        return Receipt(self.command_id, self.offset, stage, self.outcome, self.repeated, timed_out)

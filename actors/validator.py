@@ -9,19 +9,21 @@ from typing import Any
 
 import anyio
 
-from ..stores.errors import DiskFull, TwofoldError
+from ..stores.errors import BatchTooLarge, DiskFull, TwofoldError
 from ..stores.protocols import EventStore, Log
 from ..stores.records import CommandRecord
-from .admission import Candidate, read_command, refusal_by_validators
+from .admission import Candidate, read_command, refusal_by_validators, too_large
 from .domain import Ask, Domain
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
 from .kernel.mailbox import Mailbox
+from .kernel.watermark import Watermark
+from .space import Space
 from .submission import (
     CommandIdReused,
-    CommandRefused,
     NoSpace,
+    NotAccepted,
     OutcomeUnknown,
     Overloaded,
     Stopping,
@@ -43,6 +45,8 @@ class Validator(Actor[Submission]):
         log: Log,
         store: EventStore,
         in_flight: InFlight,
+        handled: Watermark,
+        space: Space,
         ask: Ask,
         clock: Clock,
         *,
@@ -56,17 +60,23 @@ class Validator(Actor[Submission]):
         self._log = log
         self._store = store
         self._in_flight = in_flight
+        self._handled = handled
+        self._space = space
         self._ask = ask
         self._time_limit = time_limit
         self._max_unhandled = max_unhandled
         self._ready: Mailbox[Candidate] = Mailbox(batch * 2)
         self._unlogged: set[str] = set()  # ids that this actor let fly and that are not durable yet
+        self._validating: set[str] = set()  # those of them of which nobody knows yet whether they may go on
+        self._appending: Sequence[Candidate] = ()
+        self._set_aside: list[Submission] = []
         self._all_appended = anyio.Event()
 
     async def start(self) -> None:
         after = await self._store.cursor()
-        while unhandled := await self._log.read(after, limit=1000):
-            self._in_flight.restore(unhandled)
+        # The handler works meanwhile: what it has handled by now is under way no more.
+        while unhandled := await self._log.read(max(after, self._handled.value), limit=1000):
+            self._in_flight.restore(logged for logged in unhandled if logged.offset > self._handled.value)
             after = unhandled[-1].offset
         self.cursor = self._log.end()
 
@@ -74,6 +84,13 @@ class Validator(Actor[Submission]):
         return (self._append_what_is_ready,)
 
     async def handle(self, messages: Sequence[Submission]) -> None:
+        await self._admit(messages)
+        while self._set_aside:
+            again, self._set_aside = self._set_aside, []
+            await self._admit(again)
+
+    async def _admit(self, messages: Sequence[Submission]) -> None:
+        self._validating = set()
         candidates = [c for submission in messages if (c := self._enter(submission)) is not None]
         candidates = await self._without_known(candidates)
         candidates = await self._without_refused(candidates)
@@ -84,26 +101,34 @@ class Validator(Actor[Submission]):
         await self._all_appended.wait()
 
     def stop(self, unhandled: Sequence[Submission]) -> None:
-        for submission in unhandled:
+        for submission in (*unhandled, *self._set_aside):
             submission.refuse(Stopping())
+        for candidate in self._appending:  # its append failed, or was cut off before it told how it ended
+            self._leave(candidate, OutcomeUnknown(candidate.command_id))
         for command_id in self._unlogged:
-            self._in_flight.refuse(command_id, OutcomeUnknown(command_id))
+            self._in_flight.refuse(command_id, Stopping())
 
     def _enter(self, submission: Submission) -> Candidate | None:
         """Check the form of a submission and let it fly under its id; ``None`` if it is answered, or will be."""
         try:
             candidate = read_command(self._domain, submission)
-        except CommandRefused as refusal:
-            submission.refuse(refusal)
+            is_first = self._in_flight.join(submission, candidate.command_id, candidate.digest)
+        except NotAccepted as refusal:
+            # The id of a command that may still be refused is not taken: look again when that is known.
+            if isinstance(refusal, CommandIdReused) and submission.command_id in self._validating:
+                self._set_aside.append(submission)
+            else:
+                submission.refuse(refusal)
             return None
-        if not self._in_flight.join(submission, candidate.command_id, candidate.digest):
+        if not is_first:
             return None
         self._unlogged.add(candidate.command_id)
+        self._validating.add(candidate.command_id)
         return candidate
 
     async def _without_known(self, candidates: list[Candidate]) -> list[Candidate]:
         """Answer those whose ids have outcomes, and return the others."""
-        asked = [candidate.command_id for candidate in candidates if not candidate.id_is_new]
+        asked = [candidate.command_id for candidate in candidates if not candidate.submission.id_is_new]
         if not asked:
             return candidates
         known = await self._store.outcomes(asked)
@@ -123,7 +148,7 @@ class Validator(Actor[Submission]):
         """Run the users' validators over all of `candidates` at once and return those that passed, in order."""
 
         async def validate(candidate: Candidate) -> None:
-            refusal = await refusal_by_validators(candidate, self._ask, self._time_limit)
+            refusal = await refusal_by_validators(candidate, self._ask, self.clock, self._time_limit)
             if refusal is not None:
                 self._leave(candidate, refusal)
 
@@ -136,7 +161,11 @@ class Validator(Actor[Submission]):
         return [candidate for candidate in candidates if candidate.command_id in self._unlogged]
 
     def _within_bounds(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Refuse those for whom the handler is too far behind, and return the others."""
+        """Refuse those for whom there is no room, or the handler is too far behind, and return the others."""
+        if self._space.is_short:
+            for candidate in candidates:
+                self._leave(candidate, NoSpace())
+            return []
         on_their_way = self._in_flight.logged + len(self._unlogged) - len(candidates)
         room = max(0, self._max_unhandled - on_their_way)
         for candidate in candidates[room:]:
@@ -149,18 +178,35 @@ class Validator(Actor[Submission]):
 
     async def _append_what_is_ready(self) -> None:
         while batch := await self._ready.receive(self.batch):
-            now = self.clock.now()
-            try:
+            await self._append(batch)
+        self._all_appended.set()
+
+    async def _append(self, batch: Sequence[Candidate]) -> None:
+        now = self.clock.now()
+        self._appending = batch
+        try:
+            with anyio.CancelScope(shield=True):  # so that what is durable is told, however this actor ends
                 first = await self._log.append([_record(candidate, now) for candidate in batch])
-            except DiskFull:
-                for candidate in batch:
-                    self._leave(candidate, NoSpace())
-                continue
+        except DiskFull:
+            for candidate in batch:
+                self._leave(candidate, NoSpace())
+        except BatchTooLarge as error:
+            self._appending = ()
+            await self._append_in_parts(batch, error)
+        else:
             for offset, candidate in enumerate(batch, first):
                 self._unlogged.discard(candidate.command_id)
                 self._in_flight.accepted(candidate.command_id, offset)
             self.cursor = first + len(batch) - 1
-        self._all_appended.set()
+        self._appending = ()
+
+    async def _append_in_parts(self, batch: Sequence[Candidate], error: BatchTooLarge) -> None:
+        if len(batch) == 1:
+            self._leave(batch[0], too_large(batch[0].submission, batch[0].definition.name, error.size, error.limit))
+            return
+        middle = len(batch) // 2
+        await self._append(batch[:middle])
+        await self._append(batch[middle:])
 
 
 def _record(candidate: Candidate, now: int) -> CommandRecord:

@@ -1,12 +1,13 @@
 """Runtime: opens the stores, starts the actors, and stops them in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
+import msgspec
 from anyio import CancelScope
 
 from ..actors.command_handler import CommandHandler
@@ -20,6 +21,7 @@ from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
 from ..actors.kernel.supervisor import CoreRoleFailed, RestartPolicy, Role, cause_of
 from ..actors.kernel.watermark import Watermark
 from ..actors.projector import Projector
+from ..actors.space import Space
 from ..actors.statistics import RoleStatistics, statistics_of
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
 from ..actors.validator import Validator
@@ -61,6 +63,7 @@ class Runtime:
         self._handled = Watermark()
         self._projected = Watermark()
         self._in_flight = InFlight()
+        self._space = Space(self._clock)
         self._deadlines = Deadlines(self._clock)
         self._stack = AsyncExitStack()
         self._stores: Stores
@@ -76,7 +79,9 @@ class Runtime:
                 self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
                 self._head_at_open = (await self._stores.events.head()).position
                 self._feed = EventFeed(self._stores.events, self._head_at_open)
-                self._projector = self._role("projector", self._new_projector, core=False)
+                self._projector = self._role(
+                    "projector", self._new_projector, core=False, halted=self._in_flight.projection_halted
+                )
                 self._handler = self._role("command handler", self._new_handler, core=True)
                 self._validator = self._role("validator", self._new_validator, core=True)
                 tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -96,9 +101,12 @@ class Runtime:
             return await self._stack.__aexit__(kind, error, traceback)
         except BaseExceptionGroup as group:
             worst = group.subgroup(_FATAL)
-            if worst is None:
+            if worst is not None:
+                raise cause_of(worst) from group
+            _, others = group.split(lambda each: each is error)
+            if others is not None:
                 raise
-            raise cause_of(worst) from group
+            return False  # the block's own error passes through as it is
 
     async def submit(
         self,
@@ -192,7 +200,10 @@ class Runtime:
             ProjectorHalted: it will not get there, because a projection failed.
         """
         await self._reach(max(min_position or 0, self._head_at_open), timeout)
-        return await ask(self._domain, self._stores.read, name, parameters)
+        answer = await ask(self._domain, self._stores.read, name, parameters)
+        if self._projector.state != "halted":
+            return answer
+        return msgspec.structs.replace(answer, projector_halted=str(self._projector.failure))
 
     async def history(self, stream: StreamId) -> list[RecordedEvent]:
         """Return all events of a stream, oldest first.
@@ -247,8 +258,13 @@ class Runtime:
         """Wait for the read database to be at `position`."""
         if self._projected.value >= position:
             return
-        with anyio.move_on_after(timeout):
-            await self._until(self._projector, self._projected, position)
+        with CancelScope() as limit:
+            timer = None if timeout is None else self._clock.call_later(timeout, limit.cancel)
+            try:
+                await self._until(self._projector, self._projected, position)
+            finally:
+                if timer is not None:
+                    timer.cancel()
         if self._projected.value >= position:
             return
         if self._projector.state == "halted":
@@ -278,14 +294,17 @@ class Runtime:
             role.cancel()
         self._in_flight.fail_all()
 
-    def _role(self, name: str, create: Any, *, core: bool) -> Role:
+    def _role(
+        self, name: str, create: Callable[[], Actor[Any]], *, core: bool, halted: Callable[[str], None] | None = None
+    ) -> Role:
         policy = RestartPolicy(
             self._config.supervision.backoff_first,
             self._config.supervision.backoff_longest,
             self._config.supervision.restarts,
             self._config.supervision.within,
         )
-        return Role(name, create, self._clock, core=core, policy=policy, fatal=(StorageFailed, Corruption))
+        fatal = StorageFailed, Corruption
+        return Role(name, create, self._clock, core=core, policy=policy, fatal=fatal, halted=halted)
 
     def _new_validator(self) -> Actor[Any]:
         settings = self._config.validator
@@ -294,6 +313,8 @@ class Runtime:
             self._stores.log,
             self._stores.events,
             self._in_flight,
+            self._handled,
+            self._space,
             self._ask,
             self._clock,
             mailbox=settings.mailbox,
@@ -311,6 +332,7 @@ class Runtime:
             self._feed,
             self._in_flight,
             self._handled,
+            self._space,
             self._clock,
             mailbox=settings.batch * 2,
             batch=settings.batch,
@@ -325,6 +347,7 @@ class Runtime:
             self._stores.read,
             self._in_flight,
             self._projected,
+            self._space,
             self._clock,
             mailbox=settings.batch * 2,
             batch=settings.batch,

@@ -44,7 +44,7 @@ class Actor(Generic[M]):
         """Handle one batch of messages."""
         raise NotImplementedError
 
-    def made_at(self, message: M) -> int:
+    def made_at(self, message: M) -> int:  # noqa: ARG002 - it is there to be overridden
         """Return when `message` was made, by the wall clock in microseconds; 0 where that does not matter."""
         return 0
 

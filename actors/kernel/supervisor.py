@@ -64,7 +64,9 @@ class Role:
         core: bool,
         policy: RestartPolicy,
         fatal: tuple[type[BaseException], ...] = (),
+        halted: Callable[[str], None] | None = None,
     ) -> None:
+        """Make the role, with its first actor; `halted` is called with the reason once it is halted."""
         self.name = name
         self.state: RoleState = "starting"
         self.restarts = 0
@@ -74,6 +76,7 @@ class Role:
         self._core = core
         self._policy = policy
         self._fatal = fatal
+        self._halted = halted
         self._failures: deque[float] = deque()
         self._stopping = False
         self._scope = anyio.CancelScope()
@@ -167,6 +170,8 @@ class Role:
             if self._core:
                 raise CoreRoleFailed(self.name, self.restarts, error) from error
             self.state = "halted"
+            if self._halted is not None:
+                self._halted(str(error))
             log.error("role halted", role=self.name, cause=str(error), next_step="mend the cause and start again")
             return
         self.state = "restarting"
