@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import structlog
@@ -30,6 +31,8 @@ class LoadRun(Struct, frozen=True):
     """Until the last command was answered at its stage."""
     settled_seconds: float
     """Until the events of all of them were projected."""
+    cpu_seconds: float
+    """The time of the processor until then, of all threads; a busy machine disturbs it less."""
     latencies: Latencies
     peak_bytes: int
     """The most that the process ever held, without the benchmark's own list of commands."""
@@ -41,12 +44,17 @@ def run_load(count: int, seed: int, folder: Path, tasks: int, wait: Stage, sende
     before = resident_memory()
     commands = draw_commands(count, seed, sender_ids=sender_ids)
     of_the_mix = resident_memory() - before
-    seconds, settled_seconds, waits = anyio.run(_drive, commands, folder, tasks, wait)
-    peak = peak_memory() - of_the_mix
-    return LoadRun(tasks, wait, count, seconds, settled_seconds, latencies(waits), peak)
+    times, waits = anyio.run(_drive, commands, folder, tasks, wait)
+    return LoadRun(tasks, wait, count, *times, latencies(waits), peak_memory() - of_the_mix)
 
 
-async def _drive(commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[float, float, list[int]]:
+class _Times(NamedTuple):
+    seconds: float
+    settled_seconds: float
+    cpu_seconds: float
+
+
+async def _drive(commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[_Times, list[int]]:
     waits: list[int] = []
     source = iter(commands)
     now = time.perf_counter_ns
@@ -59,11 +67,11 @@ async def _drive(commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage
 
     async with Runtime(app, Config(data=DataSettings(dir=folder))) as runtime:
         with quiet_collector():
-            started = now()
+            cpu_before, started = time.process_time_ns(), now()
             async with anyio.create_task_group() as senders:
                 for _ in range(tasks):
                     senders.start_soon(send, runtime)
             answered = now()
             await runtime.settled()
-            settled = now()
-    return (answered - started) / 1e9, (settled - started) / 1e9, waits
+            settled, cpu = now(), time.process_time_ns() - cpu_before
+    return _Times((answered - started) / 1e9, (settled - started) / 1e9, cpu / 1e9), waits

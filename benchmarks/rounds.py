@@ -58,6 +58,8 @@ class Results(Struct):
     """All runs, each with the number of its round."""
 
     machine: Machine
+    paired: tuple[int, Stage]
+    """The load that the floor is compared with, because it runs right behind it."""
     floors: list[tuple[int, FloorRun]] = []
     hops: list[tuple[int, BareHops]] = []
     loads: list[tuple[int, LoadRun]] = []
@@ -71,13 +73,13 @@ class Results(Struct):
             cells.setdefault((run.tasks, run.wait), []).append(run)
         return cells
 
-    def ratios(self, tasks: int, wait: Stage) -> list[float]:
-        """Return, of each round, Twofold's commands a second until all were projected over the floor's."""
+    def ratios(self) -> list[float]:
+        """Return, of each round, the floor's time over Twofold's until all were projected, of the pair run in turn."""
         floors = dict(self.floors)
         return [
             floors[number].seconds / run.settled_seconds
             for number, run in self.loads
-            if (run.tasks, run.wait) == (tasks, wait) and number in floors and floors[number].commands == run.commands
+            if (run.tasks, run.wait) == self.paired and number in floors and floors[number].commands == run.commands
         ]
 
     def latency_ratios(self, wait: Stage, bare: Callable[[BareHops], float]) -> list[float]:
@@ -93,7 +95,7 @@ class Results(Struct):
 def measure(settings: Settings, tell: Callable[[str], None]) -> Results:
     """Measure all of `settings`, round by round, and `tell` what is under way."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    results = Results(machine(settings.data))
+    results = Results(machine(settings.data), settings.cells()[0])
     for number in range(1, settings.rounds + 1):
         _round(settings, number, results, tell)
     return results
@@ -102,7 +104,7 @@ def measure(settings: Settings, tell: Callable[[str], None]) -> Results:
 def reached(results: Results) -> list[Goal]:
     """Return the goals that this run says something about."""
     goals = []
-    if ratios := results.ratios(MANY, "projected"):
+    if results.paired == (MANY, "projected") and (ratios := results.ratios()):
         goals.append(Goal(f"{MANY:,} tasks, projected, over the floor", median(ratios), 0.25, 0.5, at_least=True))
     if ratios := results.latency_ratios("accepted", lambda hops: hops.append.p50):
         goals.append(Goal("1 task, accepted, over a bare append", median(ratios), 2.0, 2.0, at_least=False))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from .floor import FloorRun
 from .goals import Goal
 from .rounds import MEGABYTE, Results, Settings, reached
 
@@ -15,7 +16,7 @@ def report(settings: Settings, results: Results) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     source = "the sender" if settings.sender_ids else "Twofold"
     head = [
-        f"{settings.commands:,} commands of the shop, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
+        f"{settings.commands:,} shop commands, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
         f"Python {machine.python}, SQLite {machine.sqlite}, {packages}",
         f"{machine.system}, {machine.processors} processors, load {machine.load_average[0]:.2f}, {machine.filesystem}",
         "Figures are medians over the rounds; memory is the most of any.",
@@ -41,24 +42,33 @@ def aligned(rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
 def _floor_table(results: Results) -> str:
     if not results.floors:
         return ""
-    parts = [
-        [
-            seconds / run.commands * 1e6
-            for seconds in (run.seconds, run.log_seconds, run.write_seconds, run.read_seconds)
-        ]
-        for _, run in results.floors
-    ]
-    whole, log, write, read = (median(column) for column in zip(*parts, strict=True))
-    figures = [f"{figure:.1f}" for figure in (whole, log, write, read, whole - log - write - read)]
-    head = ["floor", "us a command", "log", "write DB", "read DB", "Python"]
+    parts = [[seconds / run.commands * 1e6 for seconds in _times(run)] for _, run in results.floors]
+    whole, cpu, log, write, read = (median(column) for column in zip(*parts, strict=True))
+    figures = [f"{figure:.1f}" for figure in (whole, cpu, log, write, read, whole - log - write - read)]
+    head = ["floor", "us a command", "CPU us", "log", "write DB", "read DB", "Python"]
     return aligned([head, [f"{1e6 / whole:,.0f} commands/s", *figures]])
 
 
+def _times(run: FloorRun) -> tuple[float, ...]:
+    return run.seconds, run.cpu_seconds, run.log_seconds, run.write_seconds, run.read_seconds
+
+
 def _load_table(results: Results) -> str:
-    head = ("tasks", "wait", "commands", "commands/s", "until settled", "of the floor", "p50 ms", "p99 ms", "peak MB")
+    head = (
+        "tasks",
+        "wait",
+        "commands",
+        "commands/s",
+        "until settled",
+        "of the floor",
+        "CPU us",
+        "p50 ms",
+        "p99 ms",
+        "peak MB",
+    )
     rows = [head]
     for (tasks, wait), runs in results.by_cell().items():
-        ratios = results.ratios(tasks, wait)
+        ratios = results.ratios() if (tasks, wait) == results.paired else []
         rows.append(
             (
                 f"{tasks:,}",
@@ -67,6 +77,7 @@ def _load_table(results: Results) -> str:
                 f"{median(run.commands / run.seconds for run in runs):,.0f}",
                 f"{median(run.commands / run.settled_seconds for run in runs):,.0f}",
                 f"{median(ratios):.3f}" if ratios else "",
+                f"{median(run.cpu_seconds / run.commands for run in runs) * 1e6:.1f}",
                 f"{median(run.latencies.p50 for run in runs) / 1e3:.2f}",
                 f"{median(run.latencies.p99 for run in runs) / 1e3:.2f}",
                 f"{max(run.peak_bytes for run in runs) / MEGABYTE:.0f}",
