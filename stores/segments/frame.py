@@ -51,9 +51,11 @@ MAX_BODY = 16 << 20
 
 _MAGIC = b"2fB\x1a"
 _PREFIX = Struct("<4sHHQ")
+_HEADER = Struct("<4sHHQQQIIIII")
 _FIELDS = Struct("<4sHHQQQIIII")
 _CRC = Struct("<I")
-HEADER_SIZE = _FIELDS.size + _CRC.size
+_CRC_AT = _FIELDS.size
+HEADER_SIZE = _HEADER.size
 
 _encoder = msgpack.Encoder()
 _decoder = msgpack.Decoder(list[CommandRecord])
@@ -133,12 +135,14 @@ def encode_batch(segment_id: int, place: Place, count: int, body: bytes) -> tupl
 
 
 def parse_header(data: memoryview) -> BatchHeader | None:
-    """Return the header at the start of `data`, or ``None`` where no sound one stands."""
-    if len(data) < HEADER_SIZE:
+    """Return the header that `data` holds, or ``None`` where it is no sound one."""
+    if len(data) != HEADER_SIZE:
         return None
-    magic, version, reserved, *fields = _FIELDS.unpack_from(data)
-    (crc,) = _CRC.unpack_from(data, _FIELDS.size)
-    if magic != _MAGIC or version != FORMAT_VERSION or reserved or crc != crc32(data[: _FIELDS.size]):
+    magic, version, reserved, segment_id, sequence, offset, commands, length, before, body_crc, crc = _HEADER.unpack(
+        data
+    )
+    if magic != _MAGIC or version != FORMAT_VERSION or reserved or crc != crc32(data[:_CRC_AT]):
         return None
-    header = BatchHeader._make((*fields, crc))
-    return header if header.commands and 0 < header.length <= MAX_BODY else None
+    if not commands or not 0 < length <= MAX_BODY:
+        return None
+    return BatchHeader(segment_id, sequence, offset, commands, length, before, body_crc, crc)

@@ -28,18 +28,17 @@ class Window:
     def __init__(self, files: Files, path: Path, descriptor: int, size: int) -> None:
         self.path, self.size = path, size
         self._files, self._descriptor = files, descriptor
-        self._start, self._bytes = 0, b""
+        self._start, self._bytes = 0, memoryview(b"")
 
     def at(self, position: int, length: int) -> memoryview:
         """Return the `length` bytes at `position`; fewer only past `size` or the end of the file."""
-        length = max(0, min(length, self.size - position))
         first = position - self._start
         if first < 0 or first + length > len(self._bytes):
             with failing(self.path, "read"):
-                wanted = min(max(length, _WINDOW), self.size - position)
-                self._bytes = self._files.read(self._descriptor, wanted, position)
+                wanted = max(0, min(max(length, _WINDOW), self.size - position))
+                self._bytes = memoryview(self._files.read(self._descriptor, wanted, position))
             self._start, first = position, 0
-        return memoryview(self._bytes)[first : first + length]
+        return self._bytes[first : first + length]
 
 
 def walk(window: Window, segment_id: int, place: Place) -> Iterator[Batch]:

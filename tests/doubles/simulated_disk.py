@@ -17,6 +17,8 @@ class _File:
     def __init__(self, data: bytes = b"") -> None:
         self.written = bytearray(data)
         self.synced = data
+        self.is_lost = False
+        """A sync failed: what was written shows in the cache, and no later sync will write it."""
 
 
 class SimulatedDisk(Files):
@@ -89,16 +91,20 @@ class SimulatedDisk(Files):
         return bytes(self._open[descriptor].written[position : position + length])
 
     def sync(self, descriptor: int) -> None:
-        self._step("sync")
         file = self._open[descriptor]
-        file.synced = bytes(file.written)
+        file.is_lost = file.is_lost or self.steps + 1 == self.fail_at
+        self._step("sync")
+        if not file.is_lost:
+            file.synced = bytes(file.written)
 
     def truncate(self, descriptor: int, size: int) -> None:
         self._step("truncate")
         del self._open[descriptor].written[size:]
 
     def drop_cached(self, descriptor: int) -> None:
-        pass
+        file = self._open[descriptor]
+        if file.is_lost:
+            file.written, file.is_lost = bytearray(file.synced), False
 
     def size(self, descriptor: int) -> int:
         return len(self._open[descriptor].written)

@@ -192,6 +192,20 @@ def test_a_full_disk_refuses_one_append_and_the_next_goes_on() -> None:
     assert refused > 10
 
 
+def test_what_a_failed_sync_left_in_the_cache_alone_is_not_taken_for_the_log() -> None:
+    disk = SimulatedDisk()
+    log = DiskLog(disk, segment_bytes=10_000)
+    log.append(command("a"))
+    disk.fail_at = disk.steps + 2
+    with pytest.raises(StorageFailed, match="fdatasync"):
+        log.append(command("phantom"))
+    assert disk.contents() != disk.after_power_cut(names_last=True)
+    again = DiskLog(disk, segment_bytes=10_000)
+    again.append(command("b"))
+    for contents in states_after(disk):
+        assert DiskLog(SimulatedDisk(contents)).read_all() == [command("a"), command("b")]
+
+
 def test_a_failed_sync_of_the_tail_ends_the_opening() -> None:
     contents, _ = killed_log()
     disk = SimulatedDisk(contents)

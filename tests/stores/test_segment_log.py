@@ -105,7 +105,7 @@ async def test_nothing_is_read_before_it_is_durable(log: SegmentLog, files: Faul
     files.faults["sync"] = wait
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(log.append, commands("in-flight"))
-        await anyio.to_thread.run_sync(syncing.wait)
+        assert await anyio.to_thread.run_sync(syncing.wait, 5)
         assert log.end() == 1
         assert [command.command_id for _, command in await log.read(0, 10)] == ["before"]
         go_on.set()
@@ -122,7 +122,7 @@ async def test_cancelling_an_append_does_not_cancel_the_write(log: SegmentLog, f
     files.faults["sync"] = wait
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(log.append, commands("a"))
-        await anyio.to_thread.run_sync(syncing.wait)
+        assert await anyio.to_thread.run_sync(syncing.wait, 5)
         tasks.cancel_scope.cancel()
         go_on.set()
     assert log.end() == 1
@@ -143,7 +143,7 @@ async def test_an_append_cancelled_while_another_is_in_flight_appends_nothing(
     files.faults["sync"] = wait
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(log.append, commands("a"))
-        await anyio.to_thread.run_sync(syncing.wait)
+        assert await anyio.to_thread.run_sync(syncing.wait, 5)
         async with anyio.create_task_group() as cancelled:
             cancelled.start_soon(log.append, commands("b"))
             await wait_all_tasks_blocked()
