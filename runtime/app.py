@@ -83,7 +83,7 @@ class App:
         Raises:
             RegistrationError: its annotations do not fit.
         """
-        parameters = parameters_of(function, 1, "a validator")
+        parameters = parameters_of(function, "a validator", least=1, most=2)
         asks = len(parameters) == 2 and parameters[1][1] is Ask
         if len(parameters) > 1 and not asks:
             raise RegistrationError(f"{where(function)}: a validator takes a command, and perhaps `ask: Ask`.")
@@ -104,8 +104,8 @@ class App:
         self._refuse_taken("projection", name, self._projections)
         projection = Projection(ProjectionSchema(name, version, schema), self._events)
         for other in self._projections.values():
-            for table in projection.tables & other.tables:
-                raise RegistrationError(f"The table {table} of {name} belongs to the projection {other.schema.name}.")
+            for taken in projection.names & other.names:
+                raise RegistrationError(f"{name} cannot have {taken}: the projection {other.schema.name} has it.")
         self._projections[name] = projection
         return projection
 
@@ -121,7 +121,7 @@ class App:
         self._refuse_taken("query", name, self._queries)
 
         def register(function: F) -> F:
-            (_, first), *others = parameters_of(function, 1, "a query")
+            (_, first), *others = parameters_of(function, "a query", least=1)
             if first is not ReadDb or not inspect.iscoroutinefunction(function):
                 raise RegistrationError(f"{where(function)}: a query is `async def`, and takes `db: ReadDb` first.")
             fields = [(p.name, type_) if p.default is p.empty else (p.name, type_, p.default) for p, type_ in others]

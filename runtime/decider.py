@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from msgspec import Struct, inspect
 from ..actors.codec import Codec
 from ..actors.domain import Context, DeciderDefinition, EventDefinition
 from ..actors.immutable import mutable_part
-from .signatures import RegistrationError, parameters_of, require_members, where
+from .signatures import RegistrationError, parameters_of, refuse_async, require_members, where
 
 __all__ = ["Decider", "check_wire_name"]
 
@@ -47,9 +47,10 @@ class Decider(Generic[S]):
         self._version = version
         self._decide: Callable[..., Any] | None = None
         self._evolve: Callable[..., Any] | None = None
-        for name, type_ in {**commands, **events}.items():
+        for name, type_ in (*commands.items(), *events.items()):
             check_wire_name(name)
             _check_struct(f"{category}: {name}", type_)
+        self._refuse_twice([*commands.values(), *events.values()])
         _check_struct(f"{category}: the state", state)
         mutable = mutable_part(state)
         if mutable is not None:
@@ -59,7 +60,7 @@ class Decider(Generic[S]):
             )
         try:
             state()
-        except TypeError as error:
+        except Exception as error:
             raise RegistrationError(
                 f"{state.__name__} has no initial value: {error}. Give each field a default."
             ) from error
@@ -67,7 +68,8 @@ class Decider(Generic[S]):
 
     def decide(self, function: F) -> F:
         """Register the pure function `(state, command, context) -> events and claims`, which raises `Reject`."""
-        parameters = parameters_of(function, 3, "decide")
+        refuse_async(function, "decide")
+        parameters = parameters_of(function, "decide", least=3, most=3)
         self._check_state(function, parameters[0][1])
         require_members(function, parameters[1][1], self.commands.values(), "command", all_of_them=True)
         if parameters[2][1] is not Context:
@@ -78,7 +80,8 @@ class Decider(Generic[S]):
 
     def evolve(self, function: F) -> F:
         """Register the pure function `(state, event) -> state`, which never raises."""
-        parameters = parameters_of(function, 2, "evolve")
+        refuse_async(function, "evolve")
+        parameters = parameters_of(function, "evolve", least=2, most=2)
         self._check_state(function, parameters[0][1])
         require_members(function, parameters[1][1], self.events.values(), "event", all_of_them=True)
         self._once(self._evolve, function, "evolve")
@@ -116,6 +119,14 @@ class Decider(Generic[S]):
         if not isinstance(inspect.type_info(field.type), inspect.StrType):
             raise RegistrationError(f"{self.category}: the key {command.__name__}.{name} is no str, but {field.type}.")
         return name
+
+    def _refuse_twice(self, types: Sequence[type]) -> None:
+        for index, type_ in enumerate(types):
+            if type_ in types[:index]:
+                raise RegistrationError(
+                    f"{self.category}: {type_.__name__} stands there twice. A type has one wire name, "
+                    "and is a command or an event."
+                )
 
     def _check_state(self, function: Callable[..., Any], annotation: Any) -> None:
         if annotation is not self._state:

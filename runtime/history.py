@@ -1,5 +1,6 @@
 """What happened in a stream, and what its state was at any version or time: read from the events, which tell all."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,27 +78,36 @@ async def state_of(
 
     Raises:
         UnknownStream, NoSuchVersion: there is no such stream or version.
-        ValueError: both were asked for, or a time without a time zone.
+        ValueError: both were asked for, a version below 0, or a time without a time zone.
     """
     if version is not None and at is not None:
         raise ValueError("A state is asked for by version or by time, not by both.")
     if at is not None and at.tzinfo is None:
         raise ValueError(f"The time {at} has no time zone. Write 2011-05-31T12:00:00Z, say.")
     decider = _decider_of(domain, stream)
+    if version is not None and version < 0:
+        raise ValueError(f"A version is 0 or more, and not {version}.")
     loaded = Loaded(0, decider.initial())
     newest = 0
     while page := await store.read_stream(stream, newest, _READ_AT_ONCE):
         newest = page[-1].version
-        if version is not None:
-            page = [record for record in page if record.version <= version]
-        if at is not None:
-            page = [record for record in page if moment(record.time) <= at]
-        loaded = fold(decider, page, loaded)
+        wanted = _up_to(page, version, at)
+        loaded = fold(decider, wanted, loaded)
+        if len(wanted) < len(page):
+            break
     if not newest:
         raise UnknownStream(stream, "nothing has happened under that key")
-    if version is not None and not 0 <= version <= newest:
+    if version is not None and version > newest:
         raise NoSuchVersion(stream, version, newest)
     return StreamState(stream, loaded.version, loaded.state)
+
+
+def _up_to(page: Sequence[EventRecord], version: Version | None, at: datetime | None) -> Sequence[EventRecord]:
+    """Return the events of `page` before the first one past `version` or `at`; the wall clock may have gone back."""
+    for index, record in enumerate(page):
+        if (version is not None and record.version > version) or (at is not None and moment(record.time) > at):
+            return page[:index]
+    return page
 
 
 def _decider_of(domain: Domain, stream: StreamId) -> DeciderDefinition:

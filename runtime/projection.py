@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ..actors.domain import EventMeta, ProjectionHandler
 from ..stores.records import ProjectionSchema, Statement
 from .decider import check_wire_name
-from .signatures import RegistrationError, parameters_of, require_members, where
+from .signatures import RegistrationError, parameters_of, refuse_async, require_members, where
 
 __all__ = ["Projection"]
 
@@ -20,7 +20,8 @@ class Projection:
     def __init__(self, schema: ProjectionSchema, events: Mapping[str, type]) -> None:
         check_wire_name(schema.name)
         self.schema = schema
-        self.tables = _tables_of(schema)
+        self.names = _names_made_by(schema)
+        """What its schema makes: tables, indexes, views, triggers; to SQLite the case of a name is all the same."""
         self.handlers: dict[type, ProjectionHandler] = {}
         self._events = events
 
@@ -32,7 +33,8 @@ class Projection:
         Raises:
             RegistrationError: its annotations do not fit, or an event has its function already.
         """
-        parameters = parameters_of(function, 2, "a projection's function")
+        refuse_async(function, "a projection's function")
+        parameters = parameters_of(function, "a projection's function", least=2, most=2)
         if parameters[1][1] is not EventMeta:
             raise RegistrationError(f"{where(function)}: the second parameter is `meta: EventMeta`.")
         for event in require_members(function, parameters[0][1], self._events.values(), "event"):
@@ -45,19 +47,19 @@ class Projection:
         return function
 
 
-def _tables_of(schema: ProjectionSchema) -> set[str]:
-    """Return the names of the tables that `schema` makes, having tried it."""
-    scratch: Any = sqlite3.connect(":memory:")
+def _names_made_by(schema: ProjectionSchema) -> set[str]:
+    """Return the names of what `schema` makes, having tried it as the read database will run it."""
+    scratch: Any = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        scratch.executescript(schema.schema)
-        names = {row[0] for row in scratch.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
+        scratch.executescript(f"BEGIN IMMEDIATE;\n{schema.schema}\n;COMMIT;")
+        made = {name.lower(): kind for name, kind in scratch.execute("SELECT name, type FROM sqlite_master")}
+    except (sqlite3.Error, ValueError) as error:
         raise RegistrationError(f"SQLite refuses the schema of the projection {schema.name}: {error}.") from error
     finally:
         scratch.close()
-    if not names:
+    if "table" not in made.values():
         raise RegistrationError(f"The schema of the projection {schema.name} makes no table.")
-    reserved = sorted(name for name in names if name.startswith("twofold_"))
+    reserved = sorted(name for name in made if name.startswith("twofold_"))
     if reserved:
         raise RegistrationError(f"The projection {schema.name} cannot have {reserved[0]}: twofold_ is Twofold's own.")
-    return names - {"sqlite_sequence", "sqlite_stat1"}
+    return {name for name in made if not name.startswith("sqlite_")}

@@ -220,7 +220,7 @@ class Runtime:
 
         Raises:
             UnknownStream, NoSuchVersion: there is no such stream or version.
-            ValueError: both were asked for, or a time without a time zone.
+            ValueError: both were asked for, a version below 0, or a time without a time zone.
         """
         return await state_of(self._domain, self._stores.events, stream, version=version, at=at)
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from ..stores.errors import TwofoldError
 
-__all__ = ["RegistrationError", "members", "parameters_of", "require_members", "where"]
+__all__ = ["RegistrationError", "members", "parameters_of", "refuse_async", "require_members", "where"]
+
+_BY_POSITION = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+_BY_NAME = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
 class RegistrationError(TwofoldError):
@@ -25,26 +28,47 @@ def where(function: Callable[..., Any]) -> str:
     return f"{function.__qualname__} ({code.co_filename}:{code.co_firstlineno})"
 
 
-def parameters_of(function: Callable[..., Any], least: int, what: str) -> list[tuple[inspect.Parameter, Any]]:
+def parameters_of(
+    function: Callable[..., Any], what: str, *, least: int, most: int | None = None
+) -> list[tuple[inspect.Parameter, Any]]:
     """Return the parameters of `function`, each with the type that its annotation stands for.
 
+    Without `most`, those past the first are passed by name, as many as there are.
+
     Raises:
-        RegistrationError: there are fewer than `least`, or one has no annotation, or one that cannot be resolved.
+        RegistrationError: it is no plain function, there are too few of them or too many, or one has no annotation,
+            one that cannot be resolved, or a form in which it is not passed.
     """
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise RegistrationError(f"{where(function)}: {error}. Define or import it above the function.") from error
+    if not inspect.isfunction(function):
+        raise RegistrationError(f"{function!r} is no plain function, and {what} is one.")
+    hints = _hints_of(function)
     found = []
     for parameter in inspect.signature(function).parameters.values():
+        by_name = most is None and bool(found)
+        if parameter.kind not in (_BY_NAME if by_name else _BY_POSITION):
+            raise RegistrationError(f"{where(function)}: {what} has no parameter of the form {str(parameter)!r}.")
         if parameter.name not in hints:
             raise RegistrationError(f"{where(function)}: the parameter {parameter.name!r} has no annotation.")
         found.append((parameter, hints[parameter.name]))
-    if len(found) < least:
-        raise RegistrationError(
-            f"{where(function)}: {what} takes at least {least} parameters, this takes {len(found)}."
-        )
+    if not least <= len(found) <= (len(found) if most is None else most):
+        takes = f"at least {least}" if most is None else " or ".join(map(str, range(least, most + 1)))
+        raise RegistrationError(f"{where(function)}: {what} takes {takes} parameters, this takes {len(found)}.")
     return found
+
+
+def refuse_async(function: Callable[..., Any], what: str) -> None:
+    """Refuse an ``async def`` where the function is called, and nothing awaits what it returns."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise RegistrationError(f"{where(function)}: {what} is a plain `def`: it waits for nothing.")
+
+
+def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise RegistrationError(
+            f"{where(function)}: an annotation cannot be read: {error}. Define or import it above the function."
+        ) from error
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
