@@ -85,9 +85,10 @@ def too_large(submission: Submission, type_name: str, size: int, limit: int) -> 
 def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, bytes, bytes]:
     """Return the command as it comes back from its stored form, with that form and its digest."""
     if isinstance(submitted, JsonCommand):
-        definition = domain.commands.get(submitted.type) if isinstance(submitted.type, str) else None
+        wire_name: object = submitted.type
+        definition = domain.commands.get(wire_name) if isinstance(wire_name, str) else None
         if definition is None:
-            raise Reject("command.unknown", message=f"no command is called {submitted.type!r}")
+            raise Reject("command.unknown", message=f"no command is called {wire_name!r}")
         _check_size(len(submitted.data))
     else:
         definition = domain.commands_by_type.get(type(submitted))

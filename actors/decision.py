@@ -91,7 +91,8 @@ def decide(definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded)
 
 
 def _checked(claim: Claim) -> Claim:
-    for text in (claim.name, claim.value):
+    texts: tuple[object, object] = claim.name, claim.value
+    for text in texts:
         if not (isinstance(text, str) and 0 < len(text) <= LONGEST_CLAIM and text.isprintable()):
             raise DomainFault(f"a claim is of two printable texts of up to {LONGEST_CLAIM} characters, not {claim!r}")
     return claim

@@ -63,11 +63,19 @@ def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
             return _spelling_of_struct(info, known)
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
             spell = _spelling_of(item, known)
-            return None if spell is None else lambda value: [spell(part) for part in value]
+            return None if spell is None else _spelling_each(spell)
         case inspect.UnionType(types=(inspect.NoneType(), other) | (other, inspect.NoneType())):
             spell = _spelling_of(other, known)
-            return None if spell is None else lambda value: None if value is None else spell(value)
+            return None if spell is None else _spelling_what_is(spell)
     return None if isinstance(info, _ONE_SPELLING) else _spell
+
+
+def _spelling_each(spell: Spell) -> Spell:
+    return lambda values: [spell(value) for value in values]
+
+
+def _spelling_what_is(spell: Spell) -> Spell:
+    return lambda value: None if value is None else spell(value)
 
 
 def _spelling_of_struct(info: inspect.StructType, known: dict[type, Spell]) -> Spell | None:
