@@ -14,7 +14,7 @@ INSTALLED := build/installed
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 12
 
-test: lint pytest types layers  ## every check: style, tests, types and layers
+test: lint coverage types layers  ## every check: style, tests, types and layers
 
 $(READY): pyproject.toml
 	@PYTHON="$(PYTHON)" .ci/virtualenv $(VENV)
@@ -25,8 +25,11 @@ lint: $(READY)  ## style and format
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-pytest: $(READY)  ## the tests (ARGS="-k torn" passes on to pytest)
+pytest: $(READY)  ## the tests alone (ARGS="-k torn" passes on to pytest)
 	$(PY) -m pytest tests -q $(ARGS)
+
+coverage: $(READY)  ## the tests, with the branches that none of them took
+	$(PY) -m pytest tests -q --cov --cov-config=pyproject.toml --cov-report=term $(ARGS)
 
 # What an older build left in build/lib would go along into the new one.
 installed: $(READY)
@@ -39,9 +42,6 @@ types: installed  ## mypy, strict, on the installed package and on all that uses
 
 layers: installed  ## the imports between the folders
 	PYTHONPATH=$(INSTALLED) $(VENV)/bin/lint-imports
-
-coverage: $(READY)  ## the tests, with the branches that none of them took
-	$(PY) -m pytest tests -q --cov --cov-config=pyproject.toml --cov-report=term $(ARGS)
 
 format: $(READY)  ## write the code the way `make lint` wants it
 	$(PY) -m ruff check --fix-only --quiet .

@@ -128,8 +128,8 @@ def _read_value(given: Given, kind: Any, environ: Mapping[str, str]) -> object:
     try:
         value = given.value if read is None else read(given.value)
         return msgspec.convert(value, kind, strict=not given.is_text, dec_hook=decode)
-    except (ValueError, SecretError) as error:
-        # msgspec's refusals are ValueErrors. The cause is left out: the message says all, on one line.
+    except (msgspec.ValidationError, ValueError, SecretError) as error:
+        # The cause is left out: the message says all, on one line.
         raise ConfigError(f"{given.source}: {error}.") from None
 
 
