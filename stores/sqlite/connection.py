@@ -27,6 +27,13 @@ class Connection(aiosqlite.Connection):
         """
         self._tx.put_nowait((None, partial(work, self._conn)))
 
+    def let_process_end(self) -> None:
+        """Keep the thread from holding up a process that must end, as after a failed sync, before it was closed.
+
+        What it was writing then is kept whole or not at all, as after a kill.
+        """
+        self._thread.daemon = True
+
     def join(self) -> None:
         """Wait, at most for moments, until the thread of a connection that could not be opened is gone."""
         self._thread.join()
@@ -39,6 +46,7 @@ async def connect(uri: str) -> Connection:
         return sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=STATEMENTS_KEPT_PREPARED)
 
     connection = Connection(connector, ROWS_FETCHED_AT_ONCE)
+    connection.let_process_end()
     try:
         await connection
     except BaseException:

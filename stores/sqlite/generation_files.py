@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import StorageFailed
 from .opening import sync_folder
 
-__all__ = ["discard_generations", "next_generation", "point_to", "serving_generation"]
+__all__ = ["discard_generations", "next_generation", "point_to", "serving_generation", "withdraw_pointer"]
 
 POINTER = "current"
 GENERATION = re.compile(r"generation-(\d{6,})\.db")
@@ -46,6 +46,12 @@ def point_to(file: Path) -> None:
     except OSError as error:
         raise StorageFailed(pointer, "write of the pointer", error) from error
     sync_folder(file.parent)
+
+
+def withdraw_pointer(folder: Path) -> None:
+    """Let no generation of `folder` serve, durably: the next start begins a new one."""
+    (folder / POINTER).unlink(missing_ok=True)
+    sync_folder(folder)
 
 
 def discard_generations(folder: Path, kept: frozenset[Path]) -> None:

@@ -1,16 +1,18 @@
 """The read database on SQLite: a folder of generations, of which a pointer names the one that serves."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 from msgspec import Struct
 
-from ..errors import Corruption, NoSuchStore
+from ..errors import Corruption, NoSuchStore, StorageFailed
 from ..protocols import ReadDb, Snapshot
 from ..records import Position, ProjectionSchema, Statement
+from .faults import is_damage
 from .generation import Generation
-from .generation_files import discard_generations, next_generation, point_to, serving_generation
+from .generation_files import discard_generations, next_generation, point_to, serving_generation, withdraw_pointer
 from .projecting import fingerprints
 
 __all__ = ["SqliteReadStore"]
@@ -32,11 +34,12 @@ class SqliteReadStore:
 
     A generation is never repaired, but filled anew from the events: where the registered projections differ from those
     that built it, or the file is damaged, the next one is begun at position 0 and serves. The last one that served is
-    kept beside it.
+    kept beside it. Damage that is met only later fails the store, and is replaced at the next start.
     """
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, *, may_withdraw: bool) -> None:
         self._serving = generation
+        self._may_withdraw = may_withdraw
 
     @classmethod
     async def open(
@@ -62,13 +65,14 @@ class SqliteReadStore:
         served = serving_generation(folder)
         found = await open_fit(served, projections, readers, query_timeout, thorough)
         if isinstance(found, Generation):
-            return cls(found)
+            return cls(found, may_withdraw=True)
         file = next_generation(folder)
-        log.warning("read_db.new_generation", reason=found.reason, file=str(file))
+        tell = log.info if served is None else log.warning
+        tell("read_db.new_generation", reason=found.reason, file=str(file))
         generation = await Generation.create(file, projections, readers=readers, query_timeout=query_timeout)
         point_to(file)
         discard_generations(folder, kept=frozenset({file, served or file}))
-        return cls(generation)
+        return cls(generation, may_withdraw=True)
 
     @classmethod
     async def open_read_only(
@@ -85,7 +89,8 @@ class SqliteReadStore:
         file = serving_generation(folder)
         if file is None:
             raise NoSuchStore(folder)
-        return cls(await Generation.open_read_only(file, readers=readers, query_timeout=query_timeout))
+        generation = await Generation.open_read_only(file, readers=readers, query_timeout=query_timeout)
+        return cls(generation, may_withdraw=False)
 
     @property
     def file(self) -> Path:
@@ -93,13 +98,16 @@ class SqliteReadStore:
         return self._serving.file
 
     async def position(self) -> Position:
-        return await self._serving.position()
+        with self._withdrawing():
+            return await self._serving.position()
 
     async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
-        await self._serving.apply(statements, expected=expected, position=position)
+        with self._withdrawing():
+            await self._serving.apply(statements, expected=expected, position=position)
 
     async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
-        return await self._serving.query(ask)
+        with self._withdrawing():
+            return await self._serving.query(ask)
 
     async def quick_check(self) -> list[str]:
         """Return what SQLite finds wrong in the serving generation, or nothing. It reads the whole file."""
@@ -107,6 +115,16 @@ class SqliteReadStore:
 
     async def close(self) -> None:
         await self._serving.close()
+
+    @contextmanager
+    def _withdrawing(self) -> Iterator[None]:
+        """See to it that a generation in which damage was met serves no more after the next start."""
+        try:
+            yield
+        except StorageFailed as error:
+            if self._may_withdraw and is_damage(error.__cause__):
+                withdraw_pointer(self.file.parent)
+            raise
 
 
 async def open_fit(

@@ -71,10 +71,10 @@ def count_notes(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM notes").fetchone()[0])
 
 
-def assert_threads_end() -> None:
+def assert_threads_end(before: list[threading.Thread]) -> None:
     """Wait for the threads of closed connections, which end on their own."""
     for thread in threading.enumerate():
-        if thread is not threading.main_thread():
+        if thread not in before:
             thread.join(5)
             assert not thread.is_alive()
 
@@ -192,17 +192,19 @@ async def test_a_damaged_first_page_is_corruption(file: Path, schema: Schema) ->
 
 async def test_no_thread_and_no_descriptor_stays_behind_where_opening_fails(file: Path, schema: Schema) -> None:
     file.write_bytes(b"not a database at all" * 100)
+    before = threading.enumerate()
     for _ in range(3):
         with pytest.raises(Corruption):
             await Database.open(file, schema, "FULL", readers=3)
-    assert_threads_end()
+    assert_threads_end(before)
     assert str(file) not in {str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.exists()}
 
 
 async def test_a_folder_that_is_missing_is_a_failed_open(tmp_path: Path, schema: Schema) -> None:
+    before = threading.enumerate()
     with pytest.raises(StorageFailed, match="CANTOPEN"):
         await Database.open(tmp_path / "missing" / "notes.db", schema, "FULL", readers=1)
-    assert_threads_end()
+    assert_threads_end(before)
 
 
 async def test_reading_a_file_that_is_missing_says_so_and_makes_none(file: Path, schema: Schema) -> None:
@@ -280,10 +282,11 @@ async def test_a_closed_database_says_so(file: Path, schema: Schema) -> None:
 
 
 async def test_closing_leaves_one_file_and_no_thread(file: Path, schema: Schema) -> None:
+    before = threading.enumerate()
     database = await Database.open(file, schema, "FULL", readers=3)
     await database.write(add_note(file))
     await database.close()
-    assert_threads_end()
+    assert_threads_end(before)
     assert [each.name for each in file.parent.glob("notes.db*")] == ["notes.db"]
 
 
@@ -311,6 +314,17 @@ async def test_closing_waits_for_what_is_under_way(file: Path, schema: Schema) -
         await anyio.lowlevel.checkpoint()
         may_go_on.set()
     assert results == ["whole"]
+
+
+async def test_a_database_that_was_never_closed_does_not_hold_up_the_end_of_the_process(file: Path) -> None:
+    program = (
+        "import anyio, sys; from pathlib import Path; from twofold.stores.sqlite.event_store import SqliteEventStore\n"
+        "async def main():\n    global store\n    store = await SqliteEventStore.open(Path(sys.argv[1]))\n"
+        "anyio.run(main)"
+    )
+    with anyio.fail_after(20):
+        ended = await anyio.run_process([sys.executable, "-c", program, str(file)], check=False)
+    assert ended.returncode == 0
 
 
 @pytest.mark.parametrize("native", [False, True])
