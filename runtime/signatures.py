@@ -42,7 +42,7 @@ def parameters_of(
     if not inspect.isfunction(function):
         raise RegistrationError(f"{function!r} is no plain function, and {what} is one.")
     hints = _hints_of(function)
-    found = []
+    found: list[tuple[inspect.Parameter, Any]] = []
     for parameter in inspect.signature(function).parameters.values():
         by_name = most is None and bool(found)
         if parameter.kind not in (_BY_NAME if by_name else _BY_POSITION):
