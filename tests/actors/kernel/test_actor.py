@@ -1,0 +1,87 @@
+"""An actor lives in three phases, and answers everybody however it ends."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import anyio
+import pytest
+from twofold.actors.kernel.actor import Actor
+from twofold.actors.kernel.clock import HeldClock
+from twofold.actors.kernel.mailbox import MailboxClosed
+
+from tests.doubles.waiting import turns
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+
+
+class Recorder(Actor[str]):
+    def __init__(self, fault: Exception | None = None, companion_fault: Exception | None = None) -> None:
+        super().__init__(HeldClock(), mailbox=10, batch=2)
+        self.seen: list[str] = []
+        self.fault = fault
+        self.companion_fault = companion_fault
+        self.companion_ended = False
+
+    def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        return (self.accompany,)
+
+    async def accompany(self) -> None:
+        if self.companion_fault is not None:
+            raise self.companion_fault
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.companion_ended = True
+
+    async def start(self) -> None:
+        self.seen.append("start")
+
+    async def handle(self, messages: Sequence[str]) -> None:
+        self.seen.append("+".join(messages))
+        if self.fault is not None:
+            raise self.fault
+
+    async def finish(self) -> None:
+        self.seen.append("finish")
+
+    def stop(self, unhandled: Sequence[str]) -> None:
+        self.seen.append(f"stop with {'+'.join(unhandled) or 'none'}")
+
+
+async def test_it_starts_handles_in_batches_finishes_and_stops() -> None:
+    actor = Recorder()
+    for message in "abc":
+        actor.mailbox.tell(message)
+    actor.mailbox.close()
+    await actor.run(lambda: actor.seen.append("started"))
+    assert actor.seen == ["start", "started", "a+b", "c", "finish", "stop with none"]
+    assert actor.companion_ended
+
+
+async def test_a_failure_passes_through_and_what_it_left_is_given_to_stop() -> None:
+    actor = Recorder(fault=ValueError("broken"))
+    for message in "abc":
+        actor.mailbox.tell(message)
+    with pytest.raises(ExceptionGroup) as raised:
+        await actor.run(lambda: None)
+    assert raised.group_contains(ValueError, match="broken")
+    assert actor.seen == ["start", "a+b", "stop with c"]
+    with pytest.raises(MailboxClosed):
+        actor.mailbox.tell("d")
+
+
+async def test_a_companion_that_fails_ends_the_actor() -> None:
+    actor = Recorder(companion_fault=ValueError("lost the log"))
+    with pytest.raises(ExceptionGroup) as raised:
+        await actor.run(lambda: None)
+    assert raised.group_contains(ValueError, match="lost the log")
+    assert actor.seen == ["start", "stop with none"]
+
+
+async def test_a_cancelled_actor_stops_too() -> None:
+    actor = Recorder()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(actor.run, lambda: None)
+        await turns()
+        tasks.cancel_scope.cancel()
+    assert actor.seen == ["start", "stop with none"]

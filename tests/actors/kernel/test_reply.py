@@ -1,0 +1,45 @@
+"""An answer is given once, and harms nobody when nobody waits for it any more."""
+
+import asyncio
+import gc
+from typing import Any
+
+import anyio
+import pytest
+from twofold.actors.kernel.reply import Reply
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+
+
+async def test_only_the_first_answer_counts() -> None:
+    reply: Reply[str] = Reply()
+    reply.give("first")
+    reply.give("second")
+    reply.fail(ValueError("third"))
+    assert await reply.wait() == "first"
+
+
+async def test_an_error_in_place_of_an_answer_is_raised_where_it_is_awaited() -> None:
+    reply: Reply[str] = Reply()
+    reply.fail(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        await reply.wait()
+
+
+async def test_an_asker_who_has_gone_may_still_be_answered() -> None:
+    reply: Reply[str] = Reply()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await reply.wait()
+    reply.give("too late")
+    assert reply.given
+
+
+async def test_an_error_that_nobody_asks_for_any_more_is_no_complaint_of_the_event_loop() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    reply: Reply[str] = Reply()
+    reply.fail(ValueError("unheard"))
+    del reply
+    gc.collect()
+    assert complaints == []
