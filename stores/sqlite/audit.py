@@ -20,7 +20,7 @@ from .migrations import Schema, check_schema, migrate
 from .opening import MEMORY, file_uri
 from .settings import apply_settings, memory_settings, reader_settings
 
-__all__ = ["Malformed", "damage", "foreign_objects", "open_to_audit", "pages", "scratch_connection"]
+__all__ = ["Malformed", "damage", "database_file", "foreign_objects", "open_to_audit", "pages", "scratch_connection"]
 
 ROWS_IN_A_PAGE = 1000
 FINDINGS_SHOWN = 20

@@ -36,7 +36,9 @@ FROM (SELECT "offset", lag("offset", 1, 0) OVER (ORDER BY "offset") AS before FR
 """
 LOGGED_WITHOUT_OUTCOME = """
 SELECT "offset", command_id FROM logged WHERE "offset" BETWEEN ? AND ?
-AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.command_id = logged.command_id AND outcome."offset" < logged."offset")
+AND NOT EXISTS (
+    SELECT 1 FROM outcome WHERE outcome.command_id = logged.command_id AND outcome."offset" < logged."offset"
+)
 """
 DISAGREEMENTS = (
     (
@@ -103,7 +105,8 @@ class CommandAudit:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._connection.executescript(f"{TABLES} BEGIN;")
+        connection.executescript(TABLES)
+        connection.execute("BEGIN")
 
     def add_logged(self, commands: Iterable[LoggedCommand]) -> None:
         """Add commands of the log."""
@@ -113,7 +116,18 @@ class CommandAudit:
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Add outcomes, in any order."""
         rows = (
-            (x.offset, x.command_id, x.digest, x.status, x.stream, x.version, x.events, x.position, x.time, len(x.faults))
+            (
+                x.offset,
+                x.command_id,
+                x.digest,
+                x.status,
+                x.stream,
+                x.version,
+                x.events,
+                x.position,
+                x.time,
+                len(x.faults),
+            )
             for x in outcomes
         )
         self._connection.executemany("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -124,7 +138,8 @@ class CommandAudit:
 
     def disagreements(self) -> Iterator[Disagreement]:
         """Yield each command of which the accounts differ, once all of them are added."""
-        self._connection.executescript(f"COMMIT; {INDEXES}")
+        self._connection.execute("COMMIT")
+        self._connection.executescript(INDEXES)
         for what, query in DISAGREEMENTS:
             for offset, command_id in self._connection.execute(query):
                 yield Disagreement(offset, command_id, what)

@@ -41,40 +41,38 @@ class Comparison:
         self._names = [name for name, _ in columns]
         self._key = [index for _, index in keyed] or list(range(len(columns)))
         others = [index for index in range(len(columns)) if index not in self._key]
-        self._order = [*self._key, *others]
         names = [quoted(name) for name in self._names]
-        terms = ", ".join(f"{names[index]} COLLATE BINARY" for index in self._order)
+        terms = ", ".join(f"{names[index]} COLLATE BINARY" for index in [*self._key, *others])
         select = f"SELECT {', '.join(names)} FROM main.{quoted(table)} ORDER BY {terms}"  # noqa: S608 - quoted names
         self._kept = kept.execute(select)
         self._rebuilt = rebuilt.execute(select)
 
     def differences(self) -> Iterator[Difference]:
         """Yield each row that differs."""
-        kept, rebuilt = self._next_kept(), next(self._rebuilt, None)
+        kept, rebuilt = self._next_kept(), self._next_rebuilt()
         while kept is not None or rebuilt is not None:
             if kept == rebuilt:
-                kept, rebuilt = self._next_kept(), next(self._rebuilt, None)
-            elif kept is not None and rebuilt is not None and self._key_of(kept) == self._key_of(rebuilt):
-                yield Difference(self._shown(kept), self._edited(kept, rebuilt))
-                kept, rebuilt = self._next_kept(), next(self._rebuilt, None)
-            elif rebuilt is None or (kept is not None and self._rank(kept) < self._rank(rebuilt)):
-                assert kept is not None
+                kept, rebuilt = self._next_kept(), self._next_rebuilt()
+            elif kept is not None and (rebuilt is None or self._rank(kept) < self._rank(rebuilt)):
                 yield Difference(self._shown(kept), "no event put the row there")
                 kept = self._next_kept()
-            else:
+            elif rebuilt is not None and (kept is None or self._rank(rebuilt) < self._rank(kept)):
                 yield Difference(self._shown(rebuilt), "the row is missing")
-                rebuilt = next(self._rebuilt, None)
+                rebuilt = self._next_rebuilt()
+            elif kept is not None and rebuilt is not None:
+                yield Difference(self._shown(kept), self._edited(kept, rebuilt))
+                kept, rebuilt = self._next_kept(), self._next_rebuilt()
 
     def _next_kept(self) -> tuple[Any, ...] | None:
         row = next(self._kept, None)
         self.rows += row is not None
         return row
 
-    def _key_of(self, row: tuple[Any, ...]) -> list[Any]:
-        return [row[index] for index in self._key]
+    def _next_rebuilt(self) -> tuple[Any, ...] | None:
+        return next(self._rebuilt, None)
 
     def _rank(self, row: tuple[Any, ...]) -> list[tuple[int, Any]]:
-        return [rank(row[index]) for index in self._order]
+        return [rank(row[index]) for index in self._key]
 
     def _shown(self, row: tuple[Any, ...]) -> str:
         return ", ".join(f"{self._names[index]} = {shown(row[index])}" for index in self._key)
@@ -89,9 +87,15 @@ class Comparison:
 
 def rank(value: Any) -> tuple[int, Any]:
     """Return what orders values as SQLite does: nothing, then numbers, then text, then bytes."""
-    if value is None:
-        return (0, 0)
-    return ({str: 2, bytes: 3}.get(type(value), 1), value)
+    match value:
+        case None:
+            return 0, 0
+        case str():
+            return 2, value
+        case bytes():
+            return 3, value
+        case _:
+            return 1, value
 
 
 def shown(value: Any) -> str:

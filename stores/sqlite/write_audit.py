@@ -14,7 +14,16 @@ from ..records import GENESIS, EventRecord, Head, Offset, Outcome, Position, Sta
 from .audit import Malformed, pages
 from .event_rows import NEWEST_HEAD, cursor_value, outcome_of
 
-__all__ = ["Bounds", "audited_events", "audited_outcomes", "audited_states", "bounds", "stray_outcomes", "vain_claims"]
+__all__ = [
+    "Bounds",
+    "audited_events",
+    "audited_outcomes",
+    "audited_states",
+    "bounds",
+    "state_count",
+    "stray_outcomes",
+    "vain_claims",
+]
 
 EVENTS = """
 SELECT position, stream, version, type, schema_version, data, metadata, time, digest, hash
@@ -62,7 +71,9 @@ def bounds(connection: sqlite3.Connection) -> Bounds:
     return Bounds(head, msgspec.convert(cursor, int))
 
 
-def audited_events(connection: sqlite3.Connection, after: Position, upto: Position) -> Iterator[list[EventRecord | Malformed]]:
+def audited_events(
+    connection: sqlite3.Connection, after: Position, upto: Position
+) -> Iterator[list[EventRecord | Malformed]]:
     """Yield the events past `after` and up to `upto`, in pages, in order."""
     for page in pages(connection, EVENTS.format(upto=int(upto)), after, EVENT_ROW):
         yield [row if isinstance(row, Malformed) else EventRecord(*row) for row in page]
@@ -78,6 +89,12 @@ def audited_states(connection: sqlite3.Connection) -> Iterator[list[StateRecord 
     """Yield the states, in pages, by stream."""
     for page in pages(connection, STATES, BEFORE_ALL_KEYS, STATE_ROW):
         yield [row if isinstance(row, Malformed) else StateRecord(*row[1:]) for row in page]
+
+
+def state_count(connection: sqlite3.Connection) -> int:
+    """Return how many streams have a state."""
+    (count,) = connection.execute("SELECT count(*) FROM states").fetchone()
+    return int(count)
 
 
 def stray_outcomes(connection: sqlite3.Connection) -> Iterator[tuple[str, Offset]]:
