@@ -76,12 +76,12 @@ def _check_follows(header: BatchHeader, segment_id: int, place: Place) -> None:
 
 
 def find_later_batch(window: Window, segment_id: int, bad: Place) -> Place | None:
-    """Return the place of a sound header that was written after the batch at `bad`, or ``None``.
+    """Return the place, at `bad` or past it, of a sound header that was written after the batch at `bad`, or ``None``.
 
     A header is proof enough: it was written only once the batch at `bad` was durable.
     """
     prefix = batch_prefix(segment_id)
-    position = bad.position + 1
+    position = bad.position
     while position < window.size:
         piece = bytes(window.at(position, _WINDOW))
         if not piece:

@@ -1,7 +1,8 @@
 """Writing the log's files: one batch after the other, the next segment when one is full, the seal at the end."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -48,14 +49,8 @@ class SegmentWriter:
             DiskFull: there was no room; the log is as it was.
             StorageFailed: the disk may or may not hold the batch. From then on every append raises it.
         """
-        with self._one_at_a_time:
-            if self._failure is not None:
-                raise StorageFailed(self._failure.file, self._failure.operation, self._failure.reason)
-            try:
-                return self._append(body, count)
-            except StorageFailed as failure:
-                self._failure = failure
-                raise
+        with self._writing():
+            return self._append(body, count)
 
     def read(self, after: Offset, limit: int) -> list[LoggedCommand]:
         """Return up to `limit` durable commands past offset `after`, from one segment.
@@ -73,8 +68,13 @@ class SegmentWriter:
             return segment.read(self._files, after, limit)
 
     def retain(self, handled: Offset, retention: Retention) -> None:
-        """Delete the oldest segments that `retention` no longer asks for, none of them past offset `handled`."""
-        with self._one_at_a_time:
+        """Delete the oldest segments that `retention` no longer asks for, none of them past offset `handled`.
+
+        Raises:
+            DiskFull: nothing was deleted.
+            StorageFailed: from then on every append raises it too.
+        """
+        with self._writing():
             kept = retention.keep(self._segments, handled, self._clock())
             if kept == self._segments:
                 return
@@ -90,6 +90,18 @@ class SegmentWriter:
                     self._write_manifest(self._manifest._replace(seal=Seal.at(self._end)))
             finally:
                 self._close_tail()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let nothing else run, and nothing more at all once the storage has failed."""
+        with self._one_at_a_time:
+            if self._failure is not None:
+                raise StorageFailed(self._failure.file, self._failure.operation, self._failure.reason)
+            try:
+                yield
+            except StorageFailed as failure:
+                self._failure = failure
+                raise
 
     def _append(self, body: bytes, count: int) -> Offset:
         if self._manifest.seal is not None:

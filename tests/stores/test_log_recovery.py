@@ -13,8 +13,11 @@ import pytest
 from twofold.stores.errors import Corruption, DiskFull, SchemaTooNew, StorageFailed
 from twofold.stores.records import CommandRecord
 from twofold.stores.segments import TornTail, faults, findings, scan
+from twofold.stores.segments.frame import encode_batch, encode_body
 from twofold.stores.segments.manifest import MANIFEST
+from twofold.stores.segments.reader import Batch, Window, walk
 from twofold.stores.segments.recovery import TORN
+from twofold.stores.segments.segment import Segment
 
 from tests.doubles.disk_log import FOLDER, DiskLog, command, fill, flat
 from tests.doubles.simulated_disk import SECTOR, PowerCut, SimulatedDisk
@@ -40,6 +43,11 @@ def sealed_log(batches: int = 7) -> tuple[Contents, list[list[CommandRecord]]]:
 
 def segments_of(contents: Contents) -> list[Path]:
     return sorted(path for path in contents if path.suffix == ".log")
+
+
+def walk_all(disk: SimulatedDisk, segment: Segment) -> list[Batch]:
+    window = Window(disk, segment.path, disk.open(segment.path), segment.size)
+    return list(walk(window, segment.header.id, segment.first))
 
 
 def assert_refused_or_cut(contents: Contents, appended: list[list[CommandRecord]], *, may_cut: bool) -> None:
@@ -115,6 +123,14 @@ def test_a_power_cut_during_recovery_is_recovered_from(step: int) -> None:
         DiskLog(disk)
     for left in states_after(disk):
         assert DiskLog(SimulatedDisk(left)).read_all() == flat(appended[:-1])
+
+
+def test_what_an_interrupted_step_left_under_a_temporary_name_is_removed() -> None:
+    contents, appended = killed_log()
+    left = {FOLDER / "00000000000000009999.log.new": b"half a header", FOLDER / "manifest.new": b""}
+    disk = SimulatedDisk(contents | left)
+    assert DiskLog(disk).read_all() == flat(appended)
+    assert disk.after_power_cut(names_last=False) == contents
 
 
 def test_sectors_written_in_any_order_never_make_a_wrong_command() -> None:
@@ -231,6 +247,16 @@ def test_a_torn_tail_is_cut_and_a_copy_is_kept() -> None:
     assert log.read_all() == flat(appended)
 
 
+def test_a_cut_is_durable_before_a_seal_can_say_so() -> None:
+    contents, appended = killed_log()
+    contents[segments_of(contents)[-1]] += b"half a batch"
+    disk = SimulatedDisk(contents)
+    DiskLog(disk).writer.close()
+    again = DiskLog(SimulatedDisk(disk.after_power_cut(names_last=False)))
+    assert again.report.clean
+    assert again.read_all() == flat(appended)
+
+
 @pytest.mark.parametrize("garbage", [b"\0" * 5_000, b"\xff" * 5_000, b"2fB\x1a" * 1_000])
 def test_a_tail_of_garbage_is_cut(garbage: bytes) -> None:
     contents, appended = killed_log()
@@ -311,6 +337,30 @@ def test_the_seal_is_gone_once_something_is_appended() -> None:
     assert again.read_all() == flat(appended)
 
 
+@pytest.mark.parametrize("field", ["segment_id", "sequence", "offset", "chain"])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_sound_batch_that_does_not_follow_is_never_taken(field: str, by: int) -> None:
+    disk = SimulatedDisk()
+    log = DiskLog(disk, segment_bytes=10_000)
+    appended = fill(log, 3)
+    contents = disk.contents()
+    (tail,) = segments_of(contents)
+    segment_id, place = log.writer._segments[-1].header.id, log.writer._end
+    if field == "segment_id":
+        segment_id += by
+    else:
+        place = place._replace(**{field: getattr(place, field) + by})
+    forged, _ = encode_batch(segment_id, place, 1, encode_body([command("forged")]))
+    disk = SimulatedDisk(contents | {tail: contents[tail] + forged})
+    if (field, by) == ("sequence", 1):
+        with pytest.raises(Corruption, match="stands where batch 4 belongs"):
+            DiskLog(disk)
+    else:
+        again = DiskLog(disk)
+        assert again.report.torn_bytes == len(forged)
+        assert again.read_all() == flat(appended)
+
+
 # Files that are missing, doubled or swapped
 
 
@@ -342,6 +392,14 @@ def test_a_segment_of_another_log_is_refused() -> None:
     for path in segments_of(contents):
         with pytest.raises(Corruption):
             DiskLog(SimulatedDisk(contents | {path: others[path]}))
+
+
+def test_the_only_segment_of_another_log_is_refused() -> None:
+    contents, _ = killed_log(2)
+    others, _ = killed_log(2)
+    (path,) = segments_of(contents)
+    with pytest.raises(Corruption, match="not the one of the manifest"):
+        DiskLog(SimulatedDisk(contents | {path: others[path]}))
 
 
 def test_a_missing_manifest_is_refused() -> None:
@@ -393,6 +451,23 @@ def test_the_audit_goes_on_behind_a_fault() -> None:
     found = list(findings(FOLDER, disk))
     assert [fault.file for fault in found if isinstance(fault, Corruption)] == list(damaged)
     assert len([f for f in found if not isinstance(f, Corruption)]) == len(appended) - 2
+
+
+def test_the_audit_finds_an_older_segment_whose_last_batch_was_replaced_by_a_sound_one() -> None:
+    disk = SimulatedDisk()
+    log = DiskLog(disk)
+    appended = fill(log, 7)
+    oldest = log.writer._segments[0]
+    *_, last = (batch for batch in scan(FOLDER, disk) if batch.file == oldest.path)
+    before = next(b for b in walk_all(disk, oldest) if b.place.position == last.position)
+    forged = [command(c.command_id.replace("c", "x")) for c in last.commands]
+    frame, _ = encode_batch(oldest.header.id, before.place, len(forged), encode_body(forged))
+    data = disk.contents()[oldest.path]
+    changed = SimulatedDisk(disk.contents() | {oldest.path: data[: last.position] + frame})
+    assert len(changed.contents()[oldest.path]) == len(data)
+    assert DiskLog(changed).report.end == len(flat(appended))
+    (fault,) = faults(FOLDER, changed)
+    assert "does not follow batch" in fault.what
 
 
 def test_the_audit_reports_a_torn_tail_as_no_fault() -> None:

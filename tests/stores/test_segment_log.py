@@ -1,5 +1,6 @@
 """The embedded log on real files: what its callers see of threads, failures, memory and retention."""
 
+import asyncio
 import errno
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -152,6 +153,30 @@ async def test_an_append_cancelled_while_another_is_in_flight_appends_nothing(
     assert await ids(log) == ["a"]
 
 
+async def test_a_task_that_asyncio_kills_during_an_append_puts_no_later_command_in_a_wrong_place(
+    log: SegmentLog, files: FaultyFiles
+) -> None:
+    syncing, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        syncing.set()
+        assert go_on.wait(10)
+
+    await log.append(commands("a"))
+    files.faults["sync"] = wait
+    task = asyncio.ensure_future(log.append(commands("b")))
+    assert await anyio.to_thread.run_sync(syncing.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    later = asyncio.ensure_future(log.append(commands("c")))
+    await wait_all_tasks_blocked()
+    go_on.set()
+    assert await later == 3
+    assert await ids(log) == ["a", "b", "c"]
+    assert [offset for offset, _ in await log.read(2, 10)] == [3]
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
 async def test_a_full_disk_refuses_the_append_and_resumes_by_itself(
     folder: Path, log: SegmentLog, files: FaultyFiles, error: int
@@ -261,6 +286,21 @@ async def test_a_segment_is_deleted_only_when_handled_and_past_the_bytes_and_the
     with pytest.raises(Corruption, match="starts at offset"):
         await again.read(0, 10)
     assert list(faults(folder)) == []
+    await again.close()
+
+
+async def test_a_failure_while_deleting_ends_the_log_too(folder: Path, files: FaultyFiles) -> None:
+    log = await SegmentLog.open(folder, segment_bytes=2_000, retain_bytes=0, retain_age=0, files=files)
+    for i in range(40):
+        await log.append(commands(f"c{i}"))
+    files.faults["sync_folder"] = fail_once(errno.EIO)
+    with pytest.raises(StorageFailed):
+        await log.retain(40)
+    with pytest.raises(StorageFailed):
+        await log.append(commands("more"))
+    await log.close()
+    again = await SegmentLog.open(folder)
+    assert again.end() == 40
     await again.close()
 
 
