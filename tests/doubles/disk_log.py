@@ -9,7 +9,12 @@ from twofold.stores.segments.frame import encode_body
 from twofold.stores.segments.recovery import RecoveryReport, recover
 from twofold.stores.segments.writer import SegmentWriter
 
+from tests.doubles.simulated_disk import SimulatedDisk
+
 FOLDER = Path("/data/log")
+
+Contents = dict[Path, bytes]
+"""The files of a simulated disk."""
 
 
 def command(name: str, size: int = 20) -> CommandRecord:
@@ -49,3 +54,21 @@ def fill(log: DiskLog, batches: int, size: int = 20) -> list[list[CommandRecord]
 
 def flat(batches: list[list[CommandRecord]]) -> list[CommandRecord]:
     return list(itertools.chain.from_iterable(batches))
+
+
+def killed_log(batches: int = 7, size: int = 20) -> tuple[Contents, list[list[CommandRecord]]]:
+    disk = SimulatedDisk()
+    appended = fill(DiskLog(disk), batches, size)
+    return disk.contents(), appended
+
+
+def sealed_log(batches: int = 7) -> tuple[Contents, list[list[CommandRecord]]]:
+    disk = SimulatedDisk()
+    log = DiskLog(disk)
+    appended = fill(log, batches)
+    log.writer.close()
+    return disk.contents(), appended
+
+
+def segments_of(contents: Contents) -> list[Path]:
+    return sorted(path for path in contents if path.suffix == ".log")
