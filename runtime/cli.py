@@ -25,6 +25,7 @@ from .config import Config, load_domain
 from .exit_codes import ExitCode, exit_code_of
 from .inspection import dump_log, put_query, read_history, read_state, read_status, read_time
 from .send_command import run_send
+from .verify_command import run_verify, tell_report
 
 __all__ = ["main"]
 
@@ -215,6 +216,30 @@ def status(config: Config, as_json: bool) -> None:
         return
     for line in found.lines():
         click.echo(line)
+
+
+@main.command()
+@_configured
+@click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
+@_as_json
+def verify(config: Config, head: str | None, as_json: bool) -> None:
+    r"""Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
+
+    It changes nothing, and works beside a running process. Each fault is named; with any the exit code is 1. It prints
+    the head of the history: keep it elsewhere, and give it with --head later, to see that nobody rewrote what was.
+
+    \b
+    Examples:
+      twofold verify
+      twofold verify --head 53415:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    """
+    report = anyio.run(run_verify, load_domain(config, App).domain(), config, head)
+    if as_json:
+        _show(report, as_json=True)
+    else:
+        tell_report(report)
+    if not report.is_sound:
+        sys.exit(ExitCode.NOT_DONE)
 
 
 @main.group()

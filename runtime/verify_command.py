@@ -1,0 +1,50 @@
+"""`twofold verify`: a verification with its progress, and a report for people."""
+
+import sys
+
+import click
+
+from ..actors.domain import Domain
+from .config import Config
+from .stores import DataFolder
+from .verification import verify
+from .verification_report import VerificationReport, parse_head
+
+__all__ = ["run_verify", "tell_report"]
+
+
+async def run_verify(domain: Domain, config: Config, head: str | None) -> VerificationReport:
+    """Verify the data folder and show on a terminal how far that has come.
+
+    Raises:
+        InvalidHead: `head` is no head.
+        NoSuchStore: there is no data yet.
+    """
+    expected = None if head is None else parse_head(head)
+    report = await verify(
+        DataFolder(config.data.dir), domain, expected_head=expected, progress=_show if sys.stderr.isatty() else None
+    )
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    return report
+
+
+def tell_report(report: VerificationReport) -> None:
+    """Print what was found as a person reads it."""
+    for fault in report.faults:
+        click.echo(f"FAULT  {fault.where}\n       {fault.what}\n       {fault.next_step}")
+    for note in report.notes:
+        click.echo(f"note   {note}")
+    checked = report.checked
+    click.echo(
+        f"Checked {checked.commands} commands in the log ({checked.unhandled} unhandled), {checked.outcomes} outcomes, "
+        f"{checked.events} events, {checked.states} states of {checked.streams} streams, "
+        f"{checked.rows} rows of {checked.tables} tables of the read database."
+    )
+    click.echo("Everything is as it was written." if report.is_sound else f"{len(report.faults)} faults.")
+    if report.head is not None:
+        click.echo(f"head {report.head}")
+
+
+def _show(part: str, done: int, total: int) -> None:
+    click.echo(f"\r\x1b[K{part}" + (f"  {done} of {total}" if total else ""), err=True, nl=False)
