@@ -292,6 +292,8 @@ class Runtime:
             await self._projector.stop()
         for role in self._roles:
             role.cancel()
+        for role in self._roles:
+            await role.until_ended()  # whatever write it has begun may still tell its callers how it ended
         self._in_flight.fail_all()
 
     def _role(

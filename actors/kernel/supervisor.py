@@ -141,9 +141,9 @@ class Role:
                         self.actor = self._create()
             if not started_once:
                 task_status.started()
+        finally:
             if self.state != "halted":
                 self.state = "stopped"
-        finally:
             self._ended.set()
 
     async def stop(self) -> None:

@@ -32,13 +32,18 @@ class Gate:
     def __init__(self) -> None:
         self.reached = anyio.Event()
         self._opened = anyio.Event()
+        self._error: Exception | None = None
 
-    def open(self) -> None:
+    def open(self, error: Exception | None = None) -> None:
+        """Let the call through, or fail it with `error`."""
+        self._error = error
         self._opened.set()
 
     async def pass_through(self) -> None:
         self.reached.set()
         await self._opened.wait()
+        if self._error is not None:
+            raise self._error
 
 
 class Plan:
@@ -47,11 +52,11 @@ class Plan:
     def __init__(self) -> None:
         self.calls: dict[str, int] = defaultdict(int)
         self.commits: list[Commit] = []
-        self._coming: dict[str, deque[Exception | Gate]] = defaultdict(deque)
+        self._coming: dict[str, deque[Exception | Gate | None]] = defaultdict(deque)
         self._always: dict[str, Callable[[], Exception]] = {}
 
-    def fail(self, operation: str, *errors: Exception) -> None:
-        """Fail the next calls of `operation`, one with each of `errors`."""
+    def fail(self, operation: str, *errors: Exception | None) -> None:
+        """Fail the next calls of `operation`, one with each of `errors`; ``None`` lets one go through."""
         self._coming[operation].extend(errors)
 
     def fail_always(self, operation: str, error: Callable[[], Exception]) -> None:
@@ -78,7 +83,8 @@ class Plan:
         planned = coming.popleft()
         if isinstance(planned, Exception):
             raise planned
-        await planned.pass_through()
+        if planned is not None:
+            await planned.pass_through()
 
 
 class PlannedLog:
@@ -97,8 +103,9 @@ class PlannedLog:
         return await self._log.append(commands, partition)
 
     async def read(self, after: Offset, limit: int, partition: int = 0) -> Sequence[LoggedCommand]:
-        await self._plan.before("read_log")
-        return await self._log.read(after, limit, partition)
+        found = await self._log.read(after, limit, partition)
+        await self._plan.before(f"log_read/{limit}")
+        return found
 
     async def wait(self, after: Offset, partition: int = 0) -> None:
         await self._log.wait(after, partition)

@@ -30,8 +30,11 @@ class Worker(Actor[Any]):
             self.seen.append(message)
 
 
+_POLICY = RestartPolicy()
+
+
 class Tree:
-    def __init__(self, *, core: bool, policy: RestartPolicy | None = None, **more: Any) -> None:
+    def __init__(self, *, core: bool, policy: RestartPolicy = _POLICY, **more: Any) -> None:
         self.clock = HeldClock()
         self.seen: list[Any] = []
         self.role = Role(
@@ -92,7 +95,7 @@ async def test_the_new_actor_has_a_fresh_mailbox_and_none_is_there_meanwhile() -
 
 async def test_a_core_role_past_its_restart_intensity_ends_the_tree_with_the_cause() -> None:
     tree = Tree(core=True, policy=RestartPolicy(backoff_first=1.0, restarts=2, within=60.0))
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(ExceptionGroup) as raised:  # noqa: PT012 - the failure comes out of the block
         async with tree.running() as role:
             await tree.fail_and_restart(1.0)
             await tree.fail_and_restart(2.0)
@@ -133,7 +136,7 @@ async def test_an_actor_that_halts_is_not_started_again() -> None:
 
 async def test_a_fatal_error_is_never_tried_again_and_passes_unchanged() -> None:
     tree = Tree(core=False, fatal=(OSError,))
-    with pytest.raises(ExceptionGroup) as raised:
+    with pytest.raises(ExceptionGroup) as raised:  # noqa: PT012 - the failure comes out of the block
         async with tree.running() as role:
             role.tell(ExceptionGroup("two", [ValueError("by the way"), OSError("the disk")]))
             await anyio.sleep_forever()
