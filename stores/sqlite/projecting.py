@@ -66,10 +66,15 @@ def run_group(
     connection: sqlite3.Connection, file: Path, sql: str, rows: list[tuple[str | int | float | bytes | None, ...]]
 ) -> None:
     """Run one statement with each of `rows`."""
-    if A_WRITE.match(sql) is None:
+    word = A_WRITE.match(sql)
+    if word is None:
         raise StatementFailed(sql, "A projection only changes rows: INSERT, UPDATE, DELETE, REPLACE or WITH")
     try:
-        connection.executemany(sql, rows)
+        if word[1].upper() == "WITH":  # which executemany takes for a query, and refuses
+            for row in rows:
+                connection.execute(sql, row)
+        else:
+            connection.executemany(sql, rows)
     except Exception as error:
         if isinstance(error, MemoryError | StoreError) or storage_error(error, file, "apply") is not None:
             raise

@@ -1,10 +1,11 @@
 """What every event store does, asked of the one on SQLite and of the fake."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from twofold.stores.chain import seal, verify
 from twofold.stores.errors import (
     ClaimTaken,
@@ -60,13 +61,13 @@ def outcome(command_id: str, offset: int, stream: str = "order-1", faults: tuple
 def batch(
     before: int,
     after: int,
-    events: list[EventRecord] | None = None,
-    states: list[StateRecord] | None = None,
-    outcomes: list[Outcome] | None = None,
-    claims: list[ClaimChange] | None = None,
+    events: Sequence[EventRecord] = (),
+    states: Sequence[StateRecord] = (),
+    outcomes: Sequence[Outcome] = (),
+    claims: Sequence[ClaimChange] = (),
     partition: int = 0,
 ) -> Commit:
-    return Commit(events or [], states or [], outcomes or [], claims or [], before, after, partition)
+    return Commit(events, states, outcomes, claims, before, after, partition)
 
 
 async def assert_only(store: EventStore, first: Commit) -> None:
@@ -196,7 +197,7 @@ async def test_a_command_twice_in_one_commit_is_refused_by_its_id(store: EventSt
 
 
 async def test_a_value_that_another_stream_holds_is_refused_with_its_holder(store: EventStore) -> None:
-    first = batch(0, 1, FIRST.events, None, FIRST.outcomes, [ClaimChange("email", "a@b.c", "order-1", True)])
+    first = batch(0, 1, FIRST.events, (), FIRST.outcomes, [ClaimChange("email", "a@b.c", "order-1", True)])
     await store.commit(first)
     with pytest.raises(ClaimTaken) as refused:
         await store.commit(
@@ -245,7 +246,7 @@ async def test_releasing_what_the_stream_does_not_hold_is_refused(store: EventSt
 async def test_text_that_cannot_be_stored_is_refused_and_the_next_commit_goes_through(store: EventStore) -> None:
     await store.commit(FIRST)
     good = events_of(AFTER_FIRST, ("order-2", 1))[0]
-    bad = EventRecord(*(getattr(good, name) if name != "data" else "\ud800" for name in good.__struct_fields__))
+    bad = replace(good, data="\ud800")
     with pytest.raises(CommitRefused):
         await store.commit(batch(1, 2, [bad]))
     await assert_only(store, FIRST)

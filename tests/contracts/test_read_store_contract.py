@@ -73,6 +73,12 @@ async def test_statements_run_in_their_order(store: ReadStore) -> None:
     assert (await store.query(ALL_ORDERS)).value == [("a", 1234), ("b", 7)]
 
 
+async def test_a_statement_may_begin_with_a_table_expression(store: ReadStore) -> None:
+    insert = "WITH given(id, total) AS (VALUES (?, ?)) INSERT INTO orders SELECT id, total FROM given"
+    await store.apply([Statement(insert, ("a", 1)), Statement(insert, ("b", 2))], expected=0, position=1)
+    assert (await store.query(ALL_ORDERS)).value == [("a", 1), ("b", 2)]
+
+
 async def test_events_that_change_no_table_still_move_the_position(store: ReadStore) -> None:
     await store.apply([], expected=0, position=5)
     assert await store.position() == 5
@@ -209,6 +215,15 @@ async def test_many_short_statements_are_one_query_with_one_time_limit(store: Re
     async def ask(db: ReadDb) -> object:
         while True:
             await db.value("SELECT count(*) FROM orders")
+
+    with pytest.raises(QueryTimeout):
+        await store.query(ask)
+
+
+async def test_a_query_whose_own_code_took_the_time_reads_no_more(store: ReadStore) -> None:
+    async def ask(db: ReadDb) -> object:
+        time.sleep(QUERY_TIMEOUT)  # noqa: ASYNC251 - on its database thread, where it holds its snapshot
+        return await db.value("SELECT 1")
 
     with pytest.raises(QueryTimeout):
         await store.query(ask)

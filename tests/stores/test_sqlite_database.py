@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import aiosqlite
@@ -26,7 +27,7 @@ from twofold.stores.errors import (
 from twofold.stores.sqlite.connection import Connection
 from twofold.stores.sqlite.database import Database
 from twofold.stores.sqlite.migrations import WRITE_DB, Schema
-from twofold.stores.sqlite.settings import apply_settings
+from twofold.stores.sqlite.settings import Synchronous, apply_settings
 from twofold.stores.sqlite.transactions import transaction
 
 pytestmark = pytest.mark.anyio
@@ -47,19 +48,22 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "notes.db"
 
 
-def pragma(name: str) -> "Pragma":
-    return Pragma(name)
+def pragma(name: str) -> Callable[[sqlite3.Connection], object]:
+    def work(connection: sqlite3.Connection) -> object:
+        return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    return work
 
 
-class Pragma:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, connection: sqlite3.Connection) -> object:
-        return connection.execute(f"PRAGMA {self.name}").fetchone()[0]
+def script(sql: str) -> Callable[[sqlite3.Connection], object]:
+    return lambda connection: connection.executescript(sql)
 
 
-def add_note(file: Path, text: str = "x") -> object:
+def answering(answer: int) -> Callable[[sqlite3.Connection], int]:
+    return lambda _: answer
+
+
+def add_note(file: Path, text: str = "x") -> Callable[[sqlite3.Connection], None]:
     def work(connection: sqlite3.Connection) -> None:
         with transaction(connection, file):
             connection.execute("INSERT INTO notes (text) VALUES (?)", (text,))
@@ -91,9 +95,8 @@ def test_the_internals_of_aiosqlite_that_the_connection_uses_are_there() -> None
 
 @pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
 async def test_the_settings_of_writer_and_reader_are_in_force(
-    file: Path, schema: Schema, synchronous: str, level: int
+    file: Path, schema: Schema, synchronous: Synchronous, level: int
 ) -> None:
-    assert synchronous in {"FULL", "NORMAL"}
     database = await Database.open(file, schema, synchronous, readers=1)
     shared = {"foreign_keys": 1, "trusted_schema": 0, "cell_size_check": 1, "mmap_size": 0, "journal_mode": "wal"}
     for name, value in {**shared, "synchronous": level, "journal_size_limit": 64 * 1024 * 1024}.items():
@@ -239,10 +242,12 @@ async def test_after_the_device_failed_neither_writes_nor_reads_are_taken(file: 
     database = await Database.open(file, schema, "FULL", readers=1)
     with pytest.raises(StorageFailed) as first:
         await database.write(add_note(file))
-    for again in (database.write(add_note(file)), database.read(pragma("user_version"))):
-        with pytest.raises(StorageFailed) as later:
-            await again
-        assert later.value is first.value
+    with pytest.raises(StorageFailed) as later:
+        await database.write(add_note(file))
+    assert later.value is first.value
+    with pytest.raises(StorageFailed) as later:
+        await database.read(pragma("user_version"))
+    assert later.value is first.value
     await database.close()
 
 
@@ -265,7 +270,7 @@ async def test_a_reader_cannot_write(file: Path, schema: Schema) -> None:
     await database.write(add_note(file))
     for sql in ("DELETE FROM notes", "PRAGMA query_only = 0; DELETE FROM notes"):
         with pytest.raises(StorageFailed, match="readonly"):
-            await database.read(lambda c, sql=sql: c.executescript(sql))
+            await database.read(script(sql))
         database._failure = None
     assert await database.read(count_notes) == 1
     await database.close()
@@ -403,7 +408,7 @@ async def test_a_long_read_does_not_hold_up_a_short_one(file: Path, schema: Sche
 
 async def test_many_reads_at_once_are_all_answered(file: Path, schema: Schema) -> None:
     database = await Database.open(file, schema, "FULL", readers=3)
-    answers = await asyncio.gather(*(database.read(lambda _, n=n: n) for n in range(1000)))
+    answers = await asyncio.gather(*(database.read(answering(n)) for n in range(1000)))
     assert answers == list(range(1000))
     await database.close()
 
