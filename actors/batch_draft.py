@@ -4,6 +4,7 @@ State moves only with the commit, so nothing here touches the handler's cache or
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..stores.chain import seal
 from ..stores.protocols import EventStore
@@ -36,6 +37,8 @@ class BatchDraft:
     ) -> None:
         self.head = head
         self.events: list[EventRecord] = []
+        self.decoded: list[Any | None] = []
+        """For each of the events: itself, where it may be handed on."""
         self.outcomes: list[Outcome] = []
         self.changed: dict[StreamId, Loaded] = {}
         self._states: dict[StreamId, StateRecord] = {}
@@ -45,8 +48,8 @@ class BatchDraft:
         self._store = store
         self._streams = dict(streams)
 
-    async def add(self, logged: LoggedCommand) -> None:
-        """Decide one command. Whatever its rules do, there is one outcome more."""
+    async def add(self, logged: LoggedCommand, decoded: Any | None = None) -> None:
+        """Decide one command, `decoded` already or not. Whatever its rules do, there is one outcome more."""
         stream = logged.command.stream
         loaded = self._streams[stream]
         definition = self._domain.commands.get(logged.command.type)
@@ -62,7 +65,7 @@ class BatchDraft:
             self._refuse(logged, "conflict", Fault("version.conflict", "", "the stream has moved on", facts))
             return
         try:
-            decision = decide(definition, logged, loaded)
+            decision = decide(definition, logged, loaded, decoded)
             state, after = save(definition.decider, stream, decision.after) if decision.events else (None, loaded)
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
@@ -103,6 +106,7 @@ class BatchDraft:
             name, schema_version = decided.definition.name, decided.definition.schema_version
             event = seal(self.head, record.stream, version, name, schema_version, decided.data, metadata, record.time)
             self.events.append(event)
+            self.decoded.append(decided.event if decided.definition.codec.shareable else None)
             self.head = Head(event.position, event.hash)
         for claim in claims:
             self._claims.append(claim)

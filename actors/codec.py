@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from .equality import Digest, digest_of
+from .immutable import mutable_part, reads_alike
 from .storable import Unstorable, check_storable, looks_unstorable, must_be_walked
 
 __all__ = ["Codec"]
@@ -26,6 +27,8 @@ class Codec(Generic[T]):
 
         Raises msgspec.ValidationError with the path of the first fault, or msgspec.DecodeError where it is no JSON.
         """
+        self.shareable = mutable_part(type_) is None and reads_alike(type_)
+        """Whether a decoded value may be handed on in place of its stored form: nobody can change it."""
         self._encode = msgspec.json.Encoder().encode
         self._always_check = must_be_walked(type_)
         self._digest: Digest = digest_of(name, type_)

@@ -90,7 +90,7 @@ class CommandHandler(Actor[LoggedCommand]):
         streams = await self._load({logged.command.stream for logged in messages})
         draft = BatchDraft(self._domain, self._store, self._head, streams)
         for logged in messages:
-            await draft.add(logged)
+            await draft.add(logged, self._in_flight.command_at(logged.command.command_id, logged.offset))
         try:
             await self._commit(draft.commit(self.cursor, messages[-1].offset))
         except (CommitRefused, ClaimTaken, DuplicateCommand) as error:
@@ -118,7 +118,7 @@ class CommandHandler(Actor[LoggedCommand]):
             self._cache[stream] = loaded
         while len(self._cache) > self._cached_states:
             del self._cache[next(iter(self._cache))]
-        self._feed.publish(draft.events)
+        self._feed.publish(draft.events, draft.decoded)
         for outcome in draft.outcomes:
             self._in_flight.handled(outcome)
         self._handled.rise(self.cursor)

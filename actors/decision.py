@@ -52,8 +52,12 @@ class Decision(Struct, frozen=True):
 _encode_metadata = msgspec.json.Encoder().encode
 
 
-def decide(definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded) -> Decision:
+def decide(
+    definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded, decoded: Any | None = None
+) -> Decision:
     """Let the decider decide on a logged command over the state that it left.
+
+    `decoded` is the command as it comes back from the log, where somebody has read it already.
 
     Raises:
         Reject: a rule said no.
@@ -71,7 +75,8 @@ def decide(definition: CommandDefinition, logged: LoggedCommand, loaded: Loaded)
         principal=record.principal,
         correlation_id=record.correlation_id,
     )
-    said = decider.decide(loaded.state, definition.codec.decode(record.data), context)
+    command = definition.codec.decode(record.data) if decoded is None else decoded
+    said = decider.decide(loaded.state, command, context)
     events: list[DecidedEvent] = []
     claims: list[Claim] = []
     state = loaded.state

@@ -7,6 +7,7 @@ is behind reads the write database.
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from ..stores.protocols import EventStore
 from ..stores.records import EventRecord, Position
@@ -22,16 +23,18 @@ class EventFeed:
         self._store = store
         self._head = Watermark(head)
         self._newest: deque[EventRecord] = deque(maxlen=kept)
+        self._decoded: deque[Any | None] = deque(maxlen=kept)
 
     @property
     def head(self) -> Position:
         """The position of the newest event."""
         return self._head.value
 
-    def publish(self, events: Sequence[EventRecord]) -> None:
-        """Hand on events that were just committed."""
+    def publish(self, events: Sequence[EventRecord], decoded: Sequence[Any | None]) -> None:
+        """Hand on events that were just committed, each with itself decoded where it may be shared."""
         if events:
             self._newest.extend(events)
+            self._decoded.extend(decoded)
             self._head.rise(events[-1].position)
 
     async def read(self, after: Position, limit: int) -> Sequence[EventRecord]:
@@ -40,6 +43,11 @@ class EventFeed:
             start = after + 1 - self._newest[0].position
             return list(islice(self._newest, start, start + limit))
         return await self._store.read(after, limit)
+
+    def decoded(self, event: EventRecord) -> Any | None:
+        """Return `event` as it comes back from its data, if somebody has decoded it lately."""
+        index = event.position - self._newest[0].position if self._newest else -1
+        return self._decoded[index] if 0 <= index < len(self._decoded) else None
 
     async def wait(self, after: Position) -> None:
         """Return as soon as there is an event past position `after`."""

@@ -1,4 +1,7 @@
-"""What a state may be made of: immutable parts only, so that a state in a cache is the state that was stored."""
+"""What a state may be made of: immutable parts only, so that a state in a cache is the state that was stored.
+
+A command or an event of such parts may be handed on as it was decoded, and need not be decoded again by the next.
+"""
 
 from typing import Any
 
@@ -6,7 +9,7 @@ from msgspec import inspect
 
 from .storable import parts
 
-__all__ = ["mutable_part"]
+__all__ = ["mutable_part", "reads_alike"]
 
 _MUTABLE = (
     inspect.ListType,
@@ -25,6 +28,25 @@ _MUTABLE = (
 def mutable_part(type_: Any) -> str | None:
     """Return what is mutable in `type_`, with the way to it (``Order.lines: list``), or ``None`` if nothing is."""
     return _find(inspect.type_info(type_), getattr(type_, "__name__", str(type_)), set())
+
+
+def reads_alike(type_: Any) -> bool:
+    """Tell whether each value of `type_` is sure to come back from its stored form as itself.
+
+    A union may take a value as one member and give it back as another: 1.5 as a decimal, "1.5" as a text.
+    """
+    seen: set[type] = set()
+
+    def walk(info: inspect.Type) -> bool:
+        if isinstance(info, inspect.UnionType) and not (info.includes_none and len(info.types) == 2):
+            return False
+        if isinstance(info, inspect.StructType):
+            if info.cls in seen:
+                return True
+            seen.add(info.cls)
+        return all(walk(part) for part in parts(info))
+
+    return walk(inspect.type_info(type_))
 
 
 def _find(info: inspect.Type, path: str, seen: set[type]) -> str | None:

@@ -9,6 +9,7 @@ Only the event loop touches it.
 import heapq
 from collections.abc import Iterable
 from itertools import count
+from typing import Any
 
 from ..stores.errors import TwofoldError
 from ..stores.records import LoggedCommand, Offset, Outcome, Position
@@ -20,11 +21,13 @@ __all__ = ["Flight", "InFlight"]
 class Flight:
     """One command under way, and everybody who waits for it under its id."""
 
-    __slots__ = ("digest", "offset", "waiting")
+    __slots__ = ("command", "digest", "offset", "waiting")
 
-    def __init__(self, digest: bytes, offset: Offset = 0) -> None:
+    def __init__(self, digest: bytes, command: Any = None) -> None:
         self.digest = digest
-        self.offset = offset
+        self.command = command
+        """The command as it was decoded, where that may be handed on."""
+        self.offset: Offset = 0
         """0 until the command is durable."""
         self.waiting: list[Submission] = []
 
@@ -41,7 +44,7 @@ class InFlight:
         self.logged = 0
         """How many of them are in the log: accepted, and not yet handled."""
 
-    def join(self, submission: Submission, command_id: str, digest: bytes) -> bool:
+    def join(self, submission: Submission, command_id: str, digest: bytes, command: Any = None) -> bool:
         """Let `submission` wait for the command under its id; return whether it is the first one to do so.
 
         Raises:
@@ -49,7 +52,7 @@ class InFlight:
         """
         flight = self._flights.get(command_id)
         if flight is None:
-            flight = self._flights[command_id] = Flight(digest)
+            flight = self._flights[command_id] = Flight(digest, command)
             flight.waiting.append(submission)
             return True
         if flight.digest != digest:
@@ -69,6 +72,11 @@ class InFlight:
         self.logged += 1
         for submission in flight.waiting:
             submission.accepted(offset)
+
+    def command_at(self, command_id: str, offset: Offset) -> Any | None:
+        """Return the command logged at `offset` as it was decoded, if that is still known."""
+        flight = self._flights.get(command_id)
+        return flight.command if flight is not None and flight.offset == offset else None
 
     def refuse(self, command_id: str, error: TwofoldError) -> None:
         """Answer everybody who waits for the command under `command_id` with `error`, and free the id."""

@@ -89,7 +89,7 @@ class Projector(Actor[EventRecord]):
             raise
 
     async def _apply(self, events: Sequence[EventRecord]) -> None:
-        statements = statements_for(self._domain, events)
+        statements = statements_for(self._domain, events, self._feed.decoded)
         position = events[-1].position
         expected = self.cursor
         await self._space.write(lambda: self._store.apply(statements, expected=expected, position=position))
@@ -101,8 +101,12 @@ class Projector(Actor[EventRecord]):
         self._in_flight.projected(position)
 
 
-def statements_for(domain: Domain, events: Sequence[EventRecord]) -> list[Statement]:
+def statements_for(
+    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None] = lambda _event: None
+) -> list[Statement]:
     """Return what the projections make of `events`: the statements of one projection after those of another.
+
+    `decoded` returns an event that somebody has decoded already, or ``None``.
 
     A projection owns its tables, so only the order within it counts; statements that are alike come together, and the
     read database can run them as one.
@@ -110,10 +114,12 @@ def statements_for(domain: Domain, events: Sequence[EventRecord]) -> list[Statem
     Raises:
         ProjectionFailed: a projection raised, or yielded something that is no statement.
     """
-    return [statement for statements in _by_projection(domain, events) for statement in statements]
+    return [statement for statements in _by_projection(domain, events, decoded) for statement in statements]
 
 
-def _by_projection(domain: Domain, events: Sequence[EventRecord]) -> list[list[Statement]]:
+def _by_projection(
+    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None]
+) -> list[list[Statement]]:
     made: list[list[Statement]] = [[] for _ in domain.projections]
     for record in events:
         handlers = domain.projected.get(record.type)
@@ -121,7 +127,9 @@ def _by_projection(domain: Domain, events: Sequence[EventRecord]) -> list[list[S
             continue
         index, _ = handlers[0]
         try:
-            event = domain.events[record.type].codec.decode(record.data)
+            event = decoded(record)
+            if event is None:
+                event = domain.events[record.type].codec.decode(record.data)
             meta = EventMeta(record)
             for index, handler in handlers:
                 made[index] += map(_statement, handler(event, meta) or ())
@@ -132,7 +140,7 @@ def _by_projection(domain: Domain, events: Sequence[EventRecord]) -> list[list[S
 
 def _maker_of(sql: str, domain: Domain, event: EventRecord) -> str:
     """Return the name of the projection that makes the statement `sql` of `event`."""
-    by_projection = zip(domain.projections, _by_projection(domain, [event]), strict=True)
+    by_projection = zip(domain.projections, _by_projection(domain, [event], lambda _event: None), strict=True)
     return ", ".join(each.name for each, statements in by_projection if any(made.sql == sql for made in statements))
 
 

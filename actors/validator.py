@@ -112,7 +112,8 @@ class Validator(Actor[Submission]):
         """Check the form of a submission and let it fly under its id; ``None`` if it is answered, or will be."""
         try:
             candidate = read_command(self._domain, submission)
-            is_first = self._in_flight.join(submission, candidate.command_id, candidate.digest)
+            command = candidate.command if candidate.definition.codec.shareable else None
+            is_first = self._in_flight.join(submission, candidate.command_id, candidate.digest, command)
         except NotAccepted as refusal:
             # The id of a command that may still be refused is not taken: look again when that is known.
             if isinstance(refusal, CommandIdReused) and submission.command_id in self._validating:
