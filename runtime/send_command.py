@@ -31,22 +31,19 @@ async def run_send(
     SIGINT and SIGTERM end the reading; what was sent is answered, and the runtime stops in order.
     """
     began = time.monotonic()
-    stop = False
+    reading = anyio.CancelScope()
 
     async def watch_signals() -> None:
-        nonlocal stop
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
-                stop = True
+                reading.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch_signals)
         async with Runtime(app, config) as runtime:
             with _progress(source) as progress:
-                summary = await send(
-                    runtime, source, wait=wait, timeout=timeout, progress=progress, stopping=lambda: stop
-                )
-            if settle and not stop:
+                summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
+            if settle and not summary.interrupted:
                 await runtime.settled()
         tasks.cancel_scope.cancel()
     summary.seconds = round(time.monotonic() - began, 3)

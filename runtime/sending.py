@@ -1,32 +1,18 @@
 """Sending a file of commands: newline-delimited JSON in, one answer a line, a summary in the end."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable
+from typing import BinaryIO
 
-import msgspec
-from anyio import to_thread
-from msgspec import Raw, Struct
+from anyio import CancelScope
+from msgspec import Struct
 
 from ..actors.submission import CommandRefused, JsonCommand, NotAccepted, OutcomeUnknown, Receipt, Stage
 from ..stores.records import Fault
+from .command_lines import Line, LineReader, blocks
 from .runtime import Runtime
 
-__all__ = ["LONGEST_LINE", "LineAnswer", "Summary", "send"]
-
-LONGEST_LINE = 16 << 20
-"""The most bytes of a line; a longer one is refused and skipped."""
-
-_LINES_AT_ONCE = 1000
-
-
-class CommandLine(Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the file."""
-
-    type: str
-    data: Raw
-    id: str | None = None
+__all__ = ["LineAnswer", "Summary", "send"]
 
 
 class LineAnswer(Struct, frozen=True, omit_defaults=True):
@@ -72,12 +58,6 @@ class Summary(Struct):
         return not (self.unanswered or self.timed_out or self.interrupted or self.outcomes.get("failed"))
 
 
-class _Line(NamedTuple):
-    number: int
-    command: CommandLine | None
-    fault: Fault | None
-
-
 async def send(
     runtime: Runtime,
     source: BinaryIO,
@@ -85,18 +65,19 @@ async def send(
     wait: Stage,
     timeout: float,
     progress: Callable[[int], None],
-    stopping: Callable[[], bool],
+    reading: CancelScope,
 ) -> Summary:
     """Submit each line of `source`, in order, and return what became of them.
 
-    `progress` is called with the bytes read since the last call. Once `stopping` says so, no more is read. Memory
-    stays flat but for the lines that did not go through.
+    `progress` is called with the bytes read since the last call. Once `reading` is cancelled no more is read, and what
+    was sent is still waited for. Memory stays flat but for the lines that did not go through.
     """
     summary = Summary()
     tally: Counter[str] = Counter()
     codes: Counter[str] = Counter()
-    lines = _lines(source, progress)
-    while not stopping() and (chunk := await to_thread.run_sync(_take, lines)):
+    lines = LineReader()
+
+    async def submit(chunk: list[Line]) -> None:
         commands = [(line, line.command) for line in chunk if line.command is not None]
         answers = await runtime.submit_many(
             [JsonCommand(command.type, bytes(command.data)) for _, command in commands],
@@ -107,7 +88,14 @@ async def send(
         by_line = dict(zip((line.number for line, _ in commands), answers, strict=True))
         for line in chunk:
             _count(summary, tally, codes, line, by_line.get(line.number))
-    summary.interrupted = stopping()
+
+    with reading:
+        async for block in blocks(source, progress):
+            with CancelScope(shield=True):
+                await submit(list(lines.feed(block)))
+        with CancelScope(shield=True):
+            await submit(list(lines.end()))
+    summary.interrupted = reading.cancelled_caught
     summary.outcomes, summary.codes = dict(tally), dict(codes.most_common())
     return summary
 
@@ -116,7 +104,7 @@ def _count(
     summary: Summary,
     tally: Counter[str],
     codes: Counter[str],
-    line: _Line,
+    line: Line,
     answer: Receipt | NotAccepted | OutcomeUnknown | None,
 ) -> None:
     summary.lines += 1
@@ -143,32 +131,3 @@ def _count(
     code = type(answer).__name__
     codes[code] += 1
     summary.unanswered.append(LineAnswer(line.number, type_, id_, code, str(answer)))
-
-
-def _take(lines: Iterator[_Line]) -> list[_Line]:
-    return list(islice(lines, _LINES_AT_ONCE))
-
-
-def _lines(source: BinaryIO, progress: Callable[[int], None]) -> Iterator[_Line]:
-    decode = msgspec.json.Decoder(CommandLine).decode
-    number = 0
-    while text := source.readline(LONGEST_LINE + 1):
-        number += 1
-        progress(len(text))
-        if len(text) > LONGEST_LINE:
-            while text and not text.endswith(b"\n"):
-                text = source.readline(LONGEST_LINE)
-                progress(len(text))
-            yield _Line(number, None, Fault("line.too_long", "", f"the line has more than {LONGEST_LINE} bytes"))
-        elif text.strip():
-            yield _read(decode, number, text)
-
-
-def _read(decode: Callable[[bytes], CommandLine], number: int, text: bytes) -> _Line:
-    try:
-        return _Line(number, decode(text), None)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return _Line(number, None, Fault("line.malformed", "", f"{error}; a line is " + _EXAMPLE))
-
-
-_EXAMPLE = '{"type": "order.place", "id": "order-1", "data": {…}}'
