@@ -1,8 +1,22 @@
-"""What every test shares: anyio's own pytest plugin runs the async ones on asyncio."""
+"""What every test shares: anyio's own pytest plugin runs the async ones on asyncio, and the real invoices."""
+
+import os
+from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+DATA = Path(os.environ.get("TWOFOLD_TEST_DATA", REPOSITORY.parent / "shared" / "data")) / "online-retail"
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def online_retail_folder() -> Path:
+    """Return the folder of the data set and its ``figures.json``; the data is not part of the project."""
+    if not DATA.exists():
+        pytest.skip(f"the data set is not at {DATA}; TWOFOLD_TEST_DATA names the folder that holds online-retail/")
+    return DATA
