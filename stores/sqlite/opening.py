@@ -41,13 +41,12 @@ async def open_writer(file: Path, schema: Schema, synchronous: Synchronous) -> C
     def prepare(connection: sqlite3.Connection) -> None:
         apply_settings(connection, file, writer_settings(synchronous))
         migrate(connection, schema, file)
+        if is_new:
+            sync_folder(file.parent)
 
     is_new = not file.exists()
     settle(file)
-    connection = await open_prepared(file_uri(file, "rwc"), file, schema, prepare)
-    if is_new:
-        sync_folder(file.parent)
-    return connection
+    return await open_prepared(file_uri(file, "rwc"), file, schema, prepare)
 
 
 async def open_reader(file: Path, schema: Schema) -> Connection:

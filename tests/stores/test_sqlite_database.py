@@ -1,7 +1,9 @@
 """Opening a database: its settings, its schema, its errors, and what is left of it."""
 
 import asyncio
+import errno
 import inspect
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -465,6 +467,49 @@ async def test_a_wal_without_its_shm_is_read(file: Path, schema: Schema, tmp_pat
     copy = await Database.open_read_only(copies / "notes.db", schema, readers=1)
     assert await copy.read(count_notes) == 1
     await copy.close()
+
+
+async def test_a_new_file_is_named_durably_in_its_folder(
+    file: Path, schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    before = threading.enumerate()
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageFailed) as failed:
+        await Database.open(file, schema, "FULL", readers=1)
+    assert failed.value.file == file.parent
+    assert_threads_end(before)
+
+
+async def test_what_a_killed_process_left_is_written_and_dropped_from_the_cache_before_it_is_read(
+    file: Path, schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await Database.open(file, schema, "FULL", readers=1)).close()
+    file.with_name("notes.db-wal").touch()
+    calls: list[tuple[str, str]] = []
+    advise, sync = os.posix_fadvise, os.fdatasync
+
+    def name_of(descriptor: int) -> str:
+        return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+    def record_advice(descriptor: int, offset: int, length: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        calls.append(("drop", name_of(descriptor)))
+        advise(descriptor, offset, length, advice)
+
+    def record_sync(descriptor: int) -> None:
+        calls.append(("sync", name_of(descriptor)))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "posix_fadvise", record_advice)
+    monkeypatch.setattr(os, "fdatasync", record_sync)
+    await (await Database.open(file, schema, "FULL", readers=1)).close()
+    assert calls == [(act, name) for name in ("notes.db", "notes.db-wal") for act in ("sync", "drop")]
+    calls.clear()
+    await (await Database.open_read_only(file, schema, readers=1)).close()
+    assert calls == [], "beside a live writer of this process this would drop that one's locks"
 
 
 def test_the_shipped_migrations_are_numbered_from_1(tmp_path: Path) -> None:
