@@ -84,7 +84,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one line 
 @main.command()
 @_configured
 def check(config: Config) -> None:
-    r"""Check the settings and the domain, without starting anything.
+    """Check the settings and the domain, without starting anything.
 
     \b
     Example:
@@ -111,7 +111,7 @@ def check(config: Config) -> None:
 @click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
 @_as_json
 def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
-    r"""Send commands from FILE ("-" is standard input), a line each, and say what became of them.
+    """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
 
     A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
     after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
@@ -138,7 +138,7 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
 @_as_json
 def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
-    r"""Put the query NAME to the read database, beside a running process or without one.
+    """Put the query NAME to the read database, beside a running process or without one.
 
     \b
     Examples:
@@ -163,7 +163,7 @@ def _key_and_value(parameter: str) -> tuple[str, str]:
 @click.argument("stream")
 @_as_json
 def history(config: Config, stream: str, as_json: bool) -> None:
-    r"""Show all that happened in STREAM, oldest first.
+    """Show all that happened in STREAM, oldest first.
 
     \b
     Example:
@@ -186,7 +186,7 @@ def history(config: Config, stream: str, as_json: bool) -> None:
 @click.option("--at", metavar="TIME", help="As it was at this time: 2011-05-31T12:00:00Z.")
 @_as_json
 def state(config: Config, stream: str, version: int | None, at: str | None, as_json: bool) -> None:
-    r"""Show the state of STREAM: the newest one, or an earlier one.
+    """Show the state of STREAM: the newest one, or an earlier one.
 
     \b
     Examples:
@@ -204,7 +204,7 @@ def state(config: Config, stream: str, version: int | None, at: str | None, as_j
 @_configured
 @_as_json
 def status(config: Config, as_json: bool) -> None:
-    r"""Show who has the data folder open, and how far log, events and read database have come.
+    """Show who has the data folder open, and how far log, events and read database have come.
 
     \b
     Example:
@@ -223,7 +223,7 @@ def status(config: Config, as_json: bool) -> None:
 @click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
 @_as_json
 def verify(config: Config, head: str | None, as_json: bool) -> None:
-    r"""Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
+    """Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
 
     It changes nothing, and works beside a running process. Each fault is named; with any the exit code is 1. It prints
     the head of the history: keep it elsewhere, and give it with --head later, to see that nobody rewrote what was.
@@ -253,7 +253,7 @@ def log() -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
 @_as_json
 def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
-    r"""Print the commands in the log, oldest first, with the batch and the file that hold them.
+    """Print the commands in the log, oldest first, with the batch and the file that hold them.
 
     \b
     Examples:

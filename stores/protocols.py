@@ -17,8 +17,8 @@ from .records import (
     Offset,
     Outcome,
     Position,
-    StateRecord,
     Statement,
+    StateRecord,
     StreamId,
     Version,
 )

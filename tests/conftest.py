@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-DATA = Path(os.environ.get("TWOFOLD_TEST_DATA", REPOSITORY.parent / "shared" / "data")) / "online-retail"
+DATA = Path(os.environ.get("ONLINE_RETAIL", REPOSITORY.parent / "shared" / "data" / "online-retail"))
 
 
 @pytest.fixture
@@ -18,5 +18,5 @@ def anyio_backend() -> str:
 def online_retail_folder() -> Path:
     """Return the folder of the data set and its ``figures.json``; the data is not part of the project."""
     if not DATA.exists():
-        pytest.skip(f"the data set is not at {DATA}; TWOFOLD_TEST_DATA names the folder that holds online-retail/")
+        pytest.skip(f"the data set is not at {DATA}; ONLINE_RETAIL names its folder")
     return DATA

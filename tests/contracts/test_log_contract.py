@@ -7,7 +7,6 @@ import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
-
 from twofold.stores.errors import StoreClosed, StoreError, UnknownPartition
 from twofold.stores.memory import MemoryLog
 from twofold.stores.protocols import Log
