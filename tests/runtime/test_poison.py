@@ -63,10 +63,6 @@ def endless(depth: int) -> Any:
     return endless(depth + 1)
 
 
-def endless(depth: int) -> Any:
-    return endless(depth + 1)
-
-
 DECIDED: dict[str, Callable[[], Any]] = {
     "raise": lambda: broken(ValueError("a bug")),
     "raise what cannot be told": lambda: broken(Untellable()),
