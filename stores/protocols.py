@@ -8,6 +8,7 @@ the write, sync or commit that it began has ended, and then is cancelled.
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from .effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState
 from .records import (
     CommandRecord,
     Commit,
@@ -23,7 +24,7 @@ from .records import (
     Version,
 )
 
-__all__ = ["EventStore", "Log", "ReadDb", "ReadStore", "Snapshot", "SqlValue"]
+__all__ = ["EffectLedger", "EventStore", "Log", "ReadDb", "ReadStore", "Snapshot", "SqlValue"]
 
 T = TypeVar("T")
 SqlValue = str | int | float | bytes | None
@@ -100,6 +101,12 @@ class EventStore(Protocol):
     ) -> Sequence[EventRecord]:
         """Return the events of `stream` that follow version `after`, in order."""
 
+    async def consumers(self) -> dict[str, Position]:
+        """Return the registered consumers of effects, each with the position that it started behind."""
+
+    async def register_consumer(self, name: str, start: Position) -> None:
+        """Register a consumer of effects, durably; one that is registered already stays as it is."""
+
     async def close(self) -> None:
         """Finish what is under way and release the files. Closing twice does nothing."""
 
@@ -152,6 +159,67 @@ class ReadStore(Protocol):
             QueryTimeout: it took too long.
             StatementFailed: SQLite refused a statement of it.
         """
+
+    async def close(self) -> None:
+        """Finish what is under way and release the files. Closing twice does nothing."""
+
+
+class EffectLedger(Protocol):
+    """What must be done outside for each event, durably, and how that stands.
+
+    Each method that changes something is one transaction, and raises as `EventStore.commit` does: DiskFull,
+    StorageFailed.
+    """
+
+    async def consumers(self) -> dict[str, ConsumerRecord]:
+        """Return all consumers that have a cursor here, by name."""
+
+    async def open_consumer(self, name: str, start: Position) -> ConsumerRecord:
+        """Return the consumer, made with its cursor at `start` where there is none of that name."""
+
+    async def record(self, consumer: str, effects: Sequence[Effect], *, expected: Position, position: Position) -> None:
+        """Enter `effects` and move the consumer's cursor from `expected` to `position`, in one transaction.
+
+        Raises:
+            WrongCursor: the cursor is elsewhere; nothing was entered.
+        """
+
+    async def unfinished(self, consumer: str, after: tuple[Position, int], limit: int) -> Sequence[EffectRecord]:
+        """Return up to `limit` effects that are neither done nor discarded, behind `after`, by position and ordinal."""
+
+    async def payloads(self, effect_ids: Collection[str]) -> dict[str, EffectRecord]:
+        """Return the effects of those ids."""
+
+    async def begin(self, effect_ids: Collection[str], now: int) -> None:
+        """Record that an attempt at each of these effects begins: the state becomes `sending`, attempts rise by one."""
+
+    async def conclude(self, conclusions: Sequence[Conclusion], now: int) -> None:
+        """Record how attempts ended."""
+
+    async def pause(self, consumer: str, why: str | None) -> None:
+        """Record why nothing of `consumer` is sent until an operator says so, or, with ``None``, that it goes on."""
+
+    async def search(
+        self,
+        *,
+        consumer: str | None = None,
+        states: Collection[EffectState] = (),
+        effect_ids: Collection[str] = (),
+        limit: int = 100,
+    ) -> Sequence[EffectRecord]:
+        """Return up to `limit` effects that fit all that is given, by position and ordinal."""
+
+    async def release(self, effect_ids: Collection[str], state: EffectState, now: int) -> int:
+        """Take parked effects out of their parking, by an operator's hand, and return how many that were.
+
+        With `state` `pending` they are tried again from the first attempt on; with `discarded` they are given up.
+        """
+
+    async def counts(self) -> dict[str, dict[EffectState, int]]:
+        """Return how many effects each consumer has in each state."""
+
+    async def forget(self, before: int) -> int:
+        """Delete what came to be done or discarded before the time `before`, and return how many that were."""
 
     async def close(self) -> None:
         """Finish what is under way and release the files. Closing twice does nothing."""

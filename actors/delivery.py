@@ -1,0 +1,58 @@
+"""How an effect leaves: what a consumer hands to the outside, and the ends that an attempt can have."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from ..stores.effect_records import EffectRecord
+
+__all__ = ["Delivered", "Deliverer", "Delivery", "Paused", "Refused", "TryAgain"]
+
+
+class Delivered(Struct, frozen=True):
+    """It was taken; `result` is what the other side said, as JSON."""
+
+    result: str = "null"
+
+
+class TryAgain(Struct, frozen=True):
+    """It was not taken this time. `after` is how many seconds the other side asked to wait, if it did.
+
+    `slow_down` says that it is not this effect, but all of the consumer's: the connection, the rate.
+    """
+
+    error: str
+    after: float | None = None
+    slow_down: bool = False
+
+
+class Refused(Struct, frozen=True):
+    """It will never be taken as it is: it is parked."""
+
+    error: str
+
+
+class Paused(Struct, frozen=True):
+    """Nothing of this consumer will be taken until somebody mends the access: it is paused, the effect stays."""
+
+    error: str
+
+
+Delivery: TypeAlias = Delivered | TryAgain | Refused | Paused
+
+
+class Deliverer(Protocol):
+    """Takes effects out of the process: a mail server, a CDN, a user's function. It keeps no state that matters."""
+
+    largest_call: int
+    """How many effects one call of `deliver` may take."""
+
+    async def deliver(self, effects: Sequence[EffectRecord]) -> Sequence[Delivery]:
+        """Try each of `effects` once and return how each ended, in the same order. It raises nothing on purpose.
+
+        What it raises all the same counts as `TryAgain` for each of them. Time limits are its own.
+        """
+
+    async def close(self) -> None:
+        """Close what it keeps open."""

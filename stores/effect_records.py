@@ -1,0 +1,74 @@
+"""The records of the effect ledger: what a consumer must do for an event, and how that stands."""
+
+import hashlib
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from .records import Position, StreamId
+
+__all__ = ["Conclusion", "ConsumerRecord", "Effect", "EffectRecord", "EffectState", "effect_id"]
+
+EffectState: TypeAlias = Literal["pending", "sending", "retry", "done", "parked", "discarded"]
+"""``pending``: never tried. ``sending``: an attempt was recorded and has no end yet; found so at a start, its end is
+unknown. ``retry``: it failed and is tried again. ``done``. ``parked``: it waits for an operator. ``discarded``: an
+operator gave it up."""
+
+
+def effect_id(consumer: str, position: Position, ordinal: int) -> str:
+    """Return the id of a consumer's effect for an event: the same one however often it is worked out."""
+    return hashlib.sha256(f"{consumer}/{position}/{ordinal}".encode()).hexdigest()[:32]
+
+
+class Effect(Struct, frozen=True, gc=False):
+    """What a consumer has to do for one event: rendered, and not in the ledger yet."""
+
+    effect_id: str
+    consumer: str
+    position: Position
+    ordinal: int
+    """Which one of the event's effects of this consumer, from 0."""
+    stream: StreamId
+    payload: str
+    """JSON: the e-mail, the purge; empty for a user's own consumer, which gets the event itself."""
+    parked: str | None = None
+    """Why it can never be sent, known already when it was rendered: such an effect is parked at once."""
+
+
+class EffectRecord(Struct, frozen=True, gc=False):
+    """An effect as the ledger keeps it."""
+
+    effect_id: str
+    consumer: str
+    position: Position
+    ordinal: int
+    stream: StreamId
+    payload: str
+    state: EffectState
+    attempts: int
+    """How many attempts were begun."""
+    error: str | None
+    """What the last attempt that failed said."""
+    result: str | None
+    """JSON: what the provider said to the attempt that succeeded."""
+    changed: int
+    """When it came to this state, by the wall clock in microseconds. For people; no timer reads it."""
+
+
+class Conclusion(Struct, frozen=True, gc=False):
+    """How an attempt ended."""
+
+    effect_id: str
+    state: EffectState
+    error: str | None = None
+    result: str | None = None
+
+
+class ConsumerRecord(Struct, frozen=True, gc=False):
+    """A consumer as the ledger keeps it."""
+
+    name: str
+    cursor: Position
+    """The newest event whose effects are in the ledger."""
+    paused: str | None = None
+    """Why nothing of it is sent until an operator resumes it."""
