@@ -1,0 +1,131 @@
+"""Which effects of a consumer may be tried now: in their order, after their delays, past nothing that is parked.
+
+Effects lie in lanes, one for each stream, and only the first of a lane may leave: so the effects of a stream keep
+their order, and one that is parked holds back those behind it in its own lane and nobody else. A consumer that needs
+no order has a lane for each effect. All times are the monotonic clock's, so a wall clock that jumps moves nothing.
+"""
+
+import heapq
+from collections import deque
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from ..stores.records import Position, StreamId
+
+__all__ = ["Schedule", "Scheduled"]
+
+Place: TypeAlias = tuple[Position, int]
+
+
+class Scheduled(Struct, frozen=True, gc=False):
+    """An effect that is to be tried."""
+
+    effect_id: str
+    position: Position
+    ordinal: int
+    stream: StreamId
+    attempts: int = 0
+
+
+class Schedule:
+    """The unfinished effects of one consumer."""
+
+    def __init__(self, *, by_stream: bool) -> None:
+        self._by_stream = by_stream
+        self._lanes: dict[str, deque[Scheduled]] = {}
+        self._delayed: list[tuple[float, Place, Scheduled]] = []
+        self._ready: list[tuple[Place, Scheduled]] = []
+        self._taken = 0
+        self._parked: dict[str, str] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many effects could be tried, now or after their delay, without anybody's help."""
+        return len(self._ready) + len(self._delayed) + self._taken
+
+    @property
+    def taken(self) -> int:
+        """How many are being tried."""
+        return self._taken
+
+    def add(self, effect: Scheduled, due: float) -> None:
+        """Add an effect behind all others of its lane; it may be tried from `due` on."""
+        lane = self._lanes.setdefault(self._lane_of(effect), deque())
+        lane.append(effect)
+        if len(lane) == 1:
+            heapq.heappush(self._delayed, (due, _place(effect), effect))
+
+    def add_parked(self, effect: Scheduled) -> None:
+        """Add an effect that is parked: it holds back what comes behind it in its lane."""
+        lane = self._lanes.setdefault(self._lane_of(effect), deque())
+        lane.append(effect)
+        self._parked[effect.effect_id] = self._lane_of(effect)
+
+    def take(self, limit: int, now: float, upto: Position) -> list[Scheduled]:
+        """Take up to `limit` effects that are due and whose events are at `upto` or before it, oldest first."""
+        while self._delayed and self._delayed[0][0] <= now:
+            _, place, effect = heapq.heappop(self._delayed)
+            heapq.heappush(self._ready, (place, effect))
+        found: list[Scheduled] = []
+        while self._ready and len(found) < limit and self._ready[0][0][0] <= upto:
+            found.append(heapq.heappop(self._ready)[1])
+        self._taken += len(found)
+        return found
+
+    def next_due(self) -> float | None:
+        """Return when the next delay ends, or ``None`` where nothing is delayed."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def finish(self, effect: Scheduled, now: float) -> None:
+        """Note that a taken effect is done; the next one of its lane may be tried."""
+        self._taken -= 1
+        self._drop_first(self._lane_of(effect), now)
+
+    def delay(self, effect: Scheduled, due: float) -> None:
+        """Note that a taken effect is to be tried again at `due`; its lane waits for it."""
+        self._taken -= 1
+        again = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream, effect.attempts + 1)
+        self._lanes[self._lane_of(effect)][0] = again
+        heapq.heappush(self._delayed, (due, _place(again), again))
+
+    def park(self, effect: Scheduled) -> None:
+        """Note that a taken effect is parked; its lane waits for an operator."""
+        self._taken -= 1
+        self._parked[effect.effect_id] = self._lane_of(effect)
+
+    def release(self, effect_id: str, now: float, *, again: bool) -> None:
+        """Take an effect out of its parking: to be tried `again` from the first attempt on, or to be given up."""
+        key = self._parked.pop(effect_id, None)
+        if key is None:
+            return
+        lane = self._lanes[key]
+        index = next(index for index, effect in enumerate(lane) if effect.effect_id == effect_id)
+        if not again:
+            del lane[index]
+            if index == 0:
+                self._open(key, now)
+            return
+        parked = lane[index]
+        lane[index] = Scheduled(parked.effect_id, parked.position, parked.ordinal, parked.stream)
+        if index == 0:
+            self._open(key, now)
+
+    def _drop_first(self, key: str, now: float) -> None:
+        self._lanes[key].popleft()
+        self._open(key, now)
+
+    def _open(self, key: str, now: float) -> None:
+        """Let the first effect of a lane be tried, unless it is parked; an empty lane goes."""
+        lane = self._lanes[key]
+        if not lane:
+            del self._lanes[key]
+        elif lane[0].effect_id not in self._parked:
+            heapq.heappush(self._delayed, (now, _place(lane[0]), lane[0]))
+
+    def _lane_of(self, effect: Scheduled) -> str:
+        return effect.stream if self._by_stream else effect.effect_id
+
+
+def _place(effect: Scheduled) -> Place:
+    return effect.position, effect.ordinal
