@@ -23,8 +23,10 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "TwofoldError",
+    "UnknownConsumer",
     "UnknownPartition",
     "WrongCursor",
+    "WrongEffectState",
     "WrongHead",
 ]
 
@@ -91,6 +93,14 @@ class UnknownPartition(StoreError):
         super().__init__(f"There is no partition {partition}; the log has {partitions}, numbered from 0.")
 
 
+class UnknownConsumer(StoreError):
+    """The effect ledger knows no consumer of that name."""
+
+    def __init__(self, consumer: str) -> None:
+        self.consumer = consumer
+        super().__init__(f"The effect ledger has no consumer {consumer}. Check the name, or open the consumer first.")
+
+
 class StoreClosed(StoreError):
     """The store was closed; open it anew."""
 
@@ -148,6 +158,20 @@ class WrongHead(StoreError):
         )
 
 
+class WrongEffectState(StoreError):
+    """An effect is not in a state from which the step that was asked for leads on; nothing was changed.
+
+    `state` is ``None`` where the ledger has no such effect.
+    """
+
+    def __init__(self, effect_id: str, state: str | None, step: str) -> None:
+        self.effect_id, self.state, self.step = effect_id, state, step
+        found = "is not in the ledger" if state is None else f"is {state}"
+        super().__init__(
+            f"Effect {effect_id} {found}, so it cannot {step}. Nothing was changed; read the effects and ask again."
+        )
+
+
 class DuplicateCommand(StoreError):
     """A command in a commit already has its outcome; nothing of the commit was written."""
 
@@ -169,7 +193,7 @@ class CommitRefused(StoreError):
 
     def __init__(self, reason: object) -> None:
         self.reason = reason
-        super().__init__(f"The write database refused the commit: {reason}. Nothing of it was written.")
+        super().__init__(f"The database refused the commit: {reason}. Nothing of it was written.")
 
 
 class StatementFailed(StoreError):

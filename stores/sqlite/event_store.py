@@ -18,6 +18,7 @@ from .event_rows import (
     newest_head,
 )
 from .migrations import WRITE_DB
+from .registrations import register, registered_consumers
 
 __all__ = ["SqliteEventStore"]
 
@@ -78,6 +79,12 @@ class SqliteEventStore:
         self, stream: StreamId, after: Version = 0, limit: int | None = None
     ) -> Sequence[EventRecord]:
         return await self._database.read(partial(events_of_stream, stream=stream, after=after, limit=limit))
+
+    async def consumers(self) -> dict[str, Position]:
+        return await self._database.read(registered_consumers)
+
+    async def register_consumer(self, name: str, start: Position) -> None:
+        await self._database.write(partial(register, file=self._database.file, name=name, start=start))
 
     async def quick_check(self) -> list[str]:
         """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""

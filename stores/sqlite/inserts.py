@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from typing import TypeAlias
 
-__all__ = ["BulkInsert", "Row"]
+__all__ = ["BulkInsert", "BulkStatement", "Row"]
 
 Row: TypeAlias = tuple[str | int | bytes | None, ...]
 
@@ -18,18 +18,15 @@ CHUNKS = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 512 rows of ten columns stay well within the 32,766 parameters that SQLite allows."""
 
 
-class BulkInsert:
-    """``INSERT INTO <table> VALUES (...), (...) <tail>``, prepared for a few numbers of rows."""
+class BulkStatement:
+    """``<head> VALUES (...), (...) <tail>``, prepared for a few numbers of rows."""
 
-    def __init__(self, table: str, columns: int, tail: str = "") -> None:
+    def __init__(self, head: str, columns: int, tail: str = "") -> None:
         row = f"({', '.join('?' * columns)})"
-        self.statements = [
-            (size, f"INSERT INTO {table} VALUES {', '.join([row] * size)} {tail}")  # noqa: S608 - our own table names
-            for size in CHUNKS
-        ]
+        self.statements = [(size, f"{head} VALUES {', '.join([row] * size)} {tail}") for size in CHUNKS]
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        """Insert `rows`, in order."""
+        """Run it over `rows`, in order."""
         values = chain.from_iterable(rows)
         columns = len(rows[0]) if rows else 0
         left = len(rows)
@@ -37,3 +34,10 @@ class BulkInsert:
             while left >= size:
                 connection.execute(statement, tuple(islice(values, size * columns)))
                 left -= size
+
+
+class BulkInsert(BulkStatement):
+    """``INSERT INTO <table> VALUES (...), (...) <tail>``."""
+
+    def __init__(self, table: str, columns: int, tail: str = "") -> None:
+        super().__init__(f"INSERT INTO {table}", columns, tail)

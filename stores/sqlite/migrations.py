@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ..errors import Corruption, SchemaTooNew
 
-__all__ = ["READ_DB", "WRITE_DB", "Schema", "check_schema", "migrate"]
+__all__ = ["EFFECTS_DB", "READ_DB", "WRITE_DB", "Schema", "check_schema", "migrate"]
 
 
 class Schema(Struct, frozen=True):
@@ -46,6 +46,13 @@ READ_DB = Schema(
     application_id=int.from_bytes(b"TwfR", "big"),
     what="read database",
     way_out="Start again: it is filled anew from the events.",
+)
+EFFECTS_DB = Schema(
+    name="effects_db",
+    application_id=int.from_bytes(b"TwfE", "big"),
+    what="effect ledger",
+    way_out="Restore a backup, or recover a copy of it with the .recover command of sqlite3. "
+    "Do not delete it: it alone knows what was sent.",
 )
 
 

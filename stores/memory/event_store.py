@@ -1,104 +1,16 @@
-"""The stores in memory: for tests, and for a look around. They pass the suites of the real ones."""
+"""The event store in memory."""
 
 from collections.abc import Collection, Sequence
-from itertools import count, islice
+from itertools import islice
 
-from anyio import Event
 from anyio.lowlevel import checkpoint
 from msgspec.structs import astuple
 
-from .errors import (
-    ClaimTaken,
-    CommitRefused,
-    Corruption,
-    DuplicateCommand,
-    StoreClosed,
-    UnknownPartition,
-    WrongCursor,
-    WrongHead,
-)
-from .records import (
-    GENESIS,
-    CommandRecord,
-    Commit,
-    EventRecord,
-    Head,
-    LoggedCommand,
-    Offset,
-    Outcome,
-    Position,
-    StateRecord,
-    StreamId,
-    Version,
-)
-from .sqlite.generation import Generation
+from ..errors import ClaimTaken, CommitRefused, DuplicateCommand, StoreClosed, WrongCursor, WrongHead
+from ..records import GENESIS, Commit, EventRecord, Head, Offset, Outcome, Position, StateRecord, StreamId, Version
+from .text import check_text
 
-__all__ = ["MemoryEventStore", "MemoryLog", "MemoryReadStore"]
-
-
-class MemoryLog:
-    """A `Log` of one partition that lasts as long as the object; it keeps what is not handled, and nothing else."""
-
-    def __init__(self) -> None:
-        self._commands: list[LoggedCommand] = []
-        self._start: Offset = 0
-        """The offset of the newest command that was deleted."""
-        self._appended = Event()
-        self._closed = False
-
-    @property
-    def partitions(self) -> int:
-        return 1
-
-    def end(self, partition: int = 0) -> Offset:
-        self._check(partition)
-        return self._start + len(self._commands)
-
-    async def append(self, commands: Sequence[CommandRecord], partition: int = 0) -> Offset:
-        self._check(partition)
-        if not commands:
-            raise ValueError("A batch holds at least one command.")
-        await checkpoint()
-        self._check(partition)
-        first = self.end() + 1
-        self._commands.extend(map(LoggedCommand, count(first), commands))
-        self._wake()
-        return first
-
-    async def read(self, after: Offset, limit: int, partition: int = 0) -> Sequence[LoggedCommand]:
-        self._check(partition)
-        if after < self._start:
-            what = f"the log starts at offset {self._start + 1}, past offset {after + 1}"
-            raise Corruption("memory", None, what, "Read what lies past the commands that were handled.")
-        start = after - self._start
-        return self._commands[start : start + max(0, limit)]
-
-    async def wait(self, after: Offset, partition: int = 0) -> None:
-        self._check(partition)
-        while self.end() <= after:
-            await self._appended.wait()
-            self._check(partition)
-
-    async def retain(self, handled: Offset, partition: int = 0) -> None:
-        self._check(partition)
-        deleted = min(max(0, handled - self._start), len(self._commands))
-        del self._commands[:deleted]
-        self._start += deleted
-
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._wake()
-
-    def _wake(self) -> None:
-        appended, self._appended = self._appended, Event()
-        appended.set()
-
-    def _check(self, partition: int) -> None:
-        if partition != 0:
-            raise UnknownPartition(partition, 1)
-        if self._closed:
-            raise StoreClosed("The log")
+__all__ = ["MemoryEventStore"]
 
 
 class MemoryEventStore:
@@ -113,6 +25,7 @@ class MemoryEventStore:
         self._outcomes: dict[str, Outcome] = {}
         self._claims: dict[tuple[str, str], StreamId] = {}
         self._cursors: dict[int, Offset] = {}
+        self._consumers: dict[str, Position] = {}
         self._closed = False
 
     async def head(self) -> Head:
@@ -161,6 +74,15 @@ class MemoryEventStore:
         later = (event for event in self._streams.get(stream, ()) if event.version > after)
         return list(islice(later, limit))
 
+    async def consumers(self) -> dict[str, Position]:
+        await self._enter()
+        return dict(sorted(self._consumers.items()))
+
+    async def register_consumer(self, name: str, start: Position) -> None:
+        await self._enter()
+        check_text(name)
+        self._consumers.setdefault(name, start)
+
     async def close(self) -> None:
         self._closed = True
 
@@ -207,15 +129,3 @@ class MemoryEventStore:
             else:
                 del claims[name, value]
         return claims
-
-
-class MemoryReadStore(Generation):
-    """A `ReadStore` that lasts as long as the object: SQLite itself, in memory. Open it by `in_memory`."""
-
-
-def check_text(*texts: str | None) -> None:
-    """Refuse what UTF-8 cannot hold, as every database does."""
-    try:
-        "".join(text for text in texts if text is not None).encode()
-    except UnicodeEncodeError as error:
-        raise CommitRefused(error) from error

@@ -1,0 +1,166 @@
+"""Writing the effect ledger: each function is one transaction, whole or not at all."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from time import time_ns
+from typing import TypeAlias
+
+from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectState
+from ..errors import CommitRefused, UnknownConsumer, WrongCursor, WrongEffectState
+from ..records import Position
+from .changes import change
+from .effect_rows import FINISHED, OF_THESE_IDS, encode_ids, known_consumers, states_of
+from .inserts import BulkInsert, BulkStatement, Row
+
+__all__ = [
+    "begin_attempts",
+    "conclude_attempts",
+    "ensure_consumer",
+    "forget_finished",
+    "pause_consumer",
+    "record_effects",
+    "release_parked",
+]
+
+INSERT_EFFECTS = BulkInsert("effects", columns=11)
+MOVE_CURSOR = "UPDATE consumers SET cursor = ? WHERE name = ? AND cursor = ?"
+BEGIN = f"""
+UPDATE effects SET state = 'sending', attempts = attempts + 1, changed = ?
+WHERE {OF_THESE_IDS}
+"""  # noqa: S608 - our own words
+CONCLUDE = BulkStatement(
+    "WITH ended (effect_id, state, error, result, changed) AS (",
+    columns=5,
+    tail=""")
+    UPDATE effects SET state = ended.state, changed = ended.changed,
+        error = coalesce(ended.error, effects.error), result = coalesce(ended.result, effects.result)
+    FROM ended WHERE effects.effect_id = ended.effect_id
+    """,
+)
+RELEASE = f"""
+UPDATE effects SET state = ?, attempts = CASE ? WHEN 'pending' THEN 0 ELSE attempts END, changed = ?
+WHERE {OF_THESE_IDS}
+"""  # noqa: S608 - our own words
+FORGET = f"DELETE FROM effects INDEXED BY finished WHERE {FINISHED} AND changed < ?"  # noqa: S608 - our own words
+
+States: TypeAlias = Collection[str | None]
+MAY_BEGIN: States = ("pending", "retry", "sending")
+"""An attempt whose end is unknown is begun again."""
+MAY_CONCLUDE: States = ("sending",)
+MAY_RELEASE: States = ("parked",)
+
+
+def ensure_consumer(connection: sqlite3.Connection, file: Path, name: str, start: Position) -> ConsumerRecord:
+    """Return the consumer, made with its cursor at `start` where there is none of that name."""
+    with change(connection, file):
+        connection.execute("INSERT INTO consumers VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", (name, start))
+        return known_consumers(connection)[name]
+
+
+def record_effects(
+    connection: sqlite3.Connection,
+    file: Path,
+    consumer: str,
+    effects: Sequence[Effect],
+    expected: Position,
+    position: Position,
+) -> None:
+    """Enter `effects` and move the consumer's cursor; raises as `EffectLedger.record` does."""
+    with change(connection, file):
+        move_cursor(connection, consumer, expected, position)
+        check_places(consumer, effects, expected, position)
+        now = time_ns() // 1000
+        INSERT_EFFECTS.run(connection, [effect_row(effect, now) for effect in effects])
+
+
+def move_cursor(connection: sqlite3.Connection, consumer: str, expected: Position, position: Position) -> None:
+    """Move the cursor of `consumer` from where it is expected."""
+    if connection.execute(MOVE_CURSOR, (position, consumer, expected)).rowcount == 1:
+        return
+    found = known_consumers(connection).get(consumer)
+    raise UnknownConsumer(consumer) if found is None else WrongCursor(consumer, expected, found.cursor)
+
+
+def check_places(consumer: str, effects: Iterable[Effect], expected: Position, position: Position) -> None:
+    """Check that all of `effects` are of `consumer`, for events between the old cursor and the new one."""
+    if position < expected:
+        raise CommitRefused(f"the cursor of {consumer} would go back from {expected} to {position}")
+    for effect in effects:
+        if effect.consumer != consumer or not expected < effect.position <= position:
+            raise CommitRefused(
+                f"effect {effect.effect_id} is of {effect.consumer} at position {effect.position}, "
+                f"and not of {consumer} past {expected} and up to {position}"
+            )
+
+
+def effect_row(effect: Effect, now: int) -> Row:
+    """Return the row that enters `effect`."""
+    return (
+        effect.effect_id,
+        effect.consumer,
+        effect.position,
+        effect.ordinal,
+        effect.stream,
+        effect.payload,
+        "pending" if effect.parked is None else "parked",
+        0,
+        effect.parked,
+        None,
+        now,
+    )
+
+
+def begin_attempts(connection: sqlite3.Connection, file: Path, effect_ids: Collection[str], now: int) -> None:
+    """Record that an attempt at each of these effects begins."""
+    with change(connection, file):
+        check_states(connection, effect_ids, MAY_BEGIN, "be begun")
+        connection.execute(BEGIN, (now, encode_ids(effect_ids)))
+
+
+def conclude_attempts(connection: sqlite3.Connection, file: Path, conclusions: Sequence[Conclusion], now: int) -> None:
+    """Record how attempts ended; what an earlier attempt said stays where this one said nothing."""
+    check_once(conclusions)
+    with change(connection, file):
+        check_states(connection, [each.effect_id for each in conclusions], MAY_CONCLUDE, "be concluded")
+        rows: list[Row] = [(each.effect_id, each.state, each.error, each.result, now) for each in conclusions]
+        CONCLUDE.run(connection, rows)
+
+
+def release_parked(
+    connection: sqlite3.Connection, file: Path, effect_ids: Collection[str], state: EffectState, now: int
+) -> int:
+    """Take parked effects out of their parking, and return how many that were."""
+    with change(connection, file):
+        check_states(connection, effect_ids, MAY_RELEASE, "be released")
+        return connection.execute(RELEASE, (state, state, now, encode_ids(effect_ids))).rowcount
+
+
+def pause_consumer(connection: sqlite3.Connection, file: Path, consumer: str, why: str | None) -> None:
+    """Record why nothing of `consumer` is sent, or that it goes on."""
+    with change(connection, file):
+        if connection.execute("UPDATE consumers SET paused = ? WHERE name = ?", (why, consumer)).rowcount != 1:
+            raise UnknownConsumer(consumer)
+
+
+def forget_finished(connection: sqlite3.Connection, file: Path, before: int) -> int:
+    """Delete what was finished before the time `before`, and return how many that were."""
+    with change(connection, file):
+        return connection.execute(FORGET, (before,)).rowcount
+
+
+def check_states(connection: sqlite3.Connection, effect_ids: Collection[str], allowed: States, step: str) -> None:
+    """Check that each of these effects is in one of the `allowed` states."""
+    states = states_of(connection, effect_ids)
+    for effect_id in effect_ids:
+        if states.get(effect_id) not in allowed:
+            raise WrongEffectState(effect_id, states.get(effect_id), step)
+
+
+def check_once(conclusions: Iterable[Conclusion]) -> None:
+    """Check that no attempt is concluded twice at once."""
+    ends: dict[str, str] = {}
+    for each in conclusions:
+        if each.effect_id in ends:
+            raise WrongEffectState(each.effect_id, ends[each.effect_id], "be concluded")
+        ends[each.effect_id] = each.state
