@@ -287,6 +287,20 @@ async def test_no_reader_sees_a_position_before_the_one_ahead_of_it(store: Event
     assert seen == list(range(1, batches * 7 + 1))
 
 
+async def test_a_consumer_is_registered_with_its_start_and_stays_as_it_is(store: EventStore) -> None:
+    assert await store.consumers() == {}
+    await store.register_consumer("mail", 7)
+    await store.register_consumer("cdn", 0)
+    await store.register_consumer("mail", 9)
+    assert await store.consumers() == {"cdn": 0, "mail": 7}
+
+
+async def test_a_consumer_whose_name_cannot_be_stored_is_refused(store: EventStore) -> None:
+    with pytest.raises(CommitRefused):
+        await store.register_consumer("\ud800", 0)
+    assert await store.consumers() == {}
+
+
 async def test_a_closed_store_says_so_and_closes_twice(store: EventStore) -> None:
     await store.close()
     await store.close()
