@@ -20,11 +20,14 @@ class TryAgain(Struct, frozen=True):
     """It was not taken this time. `after` is how many seconds the other side asked to wait, if it did.
 
     `slow_down` says that it is not this effect, but all of the consumer's: the connection, the rate.
+    `result` is what of it is done already, as JSON, such as the recipients that have the mail. It goes into the ledger
+    and comes back as the effect's `result` with the next attempt; with ``None`` the ledger keeps the one it has.
     """
 
     error: str
     after: float | None = None
     slow_down: bool = False
+    result: str | None = None
 
 
 class Refused(Struct, frozen=True):

@@ -6,24 +6,42 @@ recipients do, so a field with either is refused here. (Python's ``EmailMessage`
 
 import re
 from collections.abc import Iterator
-from email.utils import parseaddr
 
+import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
 
-__all__ = ["Attachment", "Email", "InvalidEmail", "address_of", "check_email"]
+__all__ = ["Attachment", "Email", "InvalidEmail", "address_of", "check_address", "check_email", "name_and_address"]
 
 LARGEST_EMAIL = 10 << 20
 """The most bytes of text, HTML and attachments together; SES takes 40 MB, and base64 adds a third."""
+LONGEST_FIELD = 2000
+"""The most characters in an address, a subject, a header's value or a file's name."""
 
-_BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]")
-_ADDRESS = re.compile(r"[^@\s,;:<>()\[\]\\\"]{1,64}@[^@\s,;:<>()\[\]\\\"]{1,255}")
+_NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+# What needs no quotes before the @ (RFC 5321's dot-string), and a name of a host behind it. All of it is ASCII: few
+# servers take more, SES's among those that do not.
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = rf"(?=[^@]{{1,64}}@.{{1,253}}\Z){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})*"
+_PLAIN = re.compile(_ADDRESS)
+_QUOTED_NAME = r'"(?P<quoted>[^"\\]*)"'
+_BARE_NAME = r'(?P<bare>[^",;:<>@()\[\]\\]*)'
+_NAMED = re.compile(rf"(?:{_QUOTED_NAME}|{_BARE_NAME})\s*<(?P<address>[^<>]*)>")
+
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
 _OWN_HEADERS = frozenset(
-    "from to cc bcc reply-to subject date message-id mime-version content-type content-transfer-encoding sender "
-    "return-path x-twofold-effect".split()
+    ("from", "sender", "to", "cc", "bcc", "apparently-to", "reply-to", "subject", "date", "message-id")
+    + ("received", "return-path", "x-twofold-effect")
 )
+_OWN_PREFIXES = ("content-", "mime-", "resent-")
+
+_CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*", re.IGNORECASE)
+_COMPOSITE = ("multipart/", "message/")
 
 
 class InvalidEmail(TwofoldError):
@@ -44,7 +62,10 @@ class Attachment(Struct, frozen=True):
 
 
 class Email(Struct, frozen=True, omit_defaults=True):
-    """An e-mail. An address is ``anna@example.com`` or ``Anna <anna@example.com>``, one in each place."""
+    """An e-mail. An address is ``anna@example.com`` or ``Anna <anna@example.com>``, one in each place.
+
+    A name with a comma or another sign of the header's own grammar is written in quotes: ``"Karlsson, Anna" <a@x.se>``.
+    """
 
     to: str | tuple[str, ...]
     subject: str
@@ -60,8 +81,8 @@ class Email(Struct, frozen=True, omit_defaults=True):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """All who get it: the plain addresses of to and cc."""
-        return tuple(address_of(field) for field in (*self.all_to, *self.cc))
+        """All who get it, each once: the plain addresses of to and cc."""
+        return tuple(dict.fromkeys(address_of(field) for field in (*self.all_to, *self.cc)))
 
     @property
     def all_to(self) -> tuple[str, ...]:
@@ -69,9 +90,24 @@ class Email(Struct, frozen=True, omit_defaults=True):
         return (self.to,) if isinstance(self.to, str) else self.to
 
 
+def name_and_address(field: str) -> tuple[str, str]:
+    """Return the two parts of a field such as ``Anna <anna@example.com>``; the name may be empty.
+
+    Raises:
+        ValueError: the field holds no address, or anything besides one.
+    """
+    field = field.strip(" \t")
+    if _PLAIN.fullmatch(field):
+        return "", field
+    named = _NAMED.fullmatch(field)
+    if named is None or not _PLAIN.fullmatch(named["address"]):
+        raise ValueError(f"is not one address: {field!r}. Write anna@example.com or Anna <anna@example.com>, in ASCII")
+    return (named["quoted"] or named["bare"] or "").strip(" \t"), named["address"]
+
+
 def address_of(field: str) -> str:
     """Return the plain address in a field such as ``Anna <anna@example.com>``."""
-    return parseaddr(field)[1]
+    return name_and_address(field)[1]
 
 
 def check_email(email: Email) -> None:
@@ -80,25 +116,37 @@ def check_email(email: Email) -> None:
     Raises:
         InvalidEmail: at the first field that is wrong.
     """
+    _check_types(email)
     if not email.all_to:
         raise InvalidEmail("to", "names nobody")
     for name, field in _address_fields(email):
-        _check_text(name, field)
-        _check_address(name, field)
-    _check_text("subject", email.subject)
-    for header, value in email.headers.items():
-        if not _HEADER_NAME.fullmatch(header):
-            raise InvalidEmail(f"header {header!r}", "has a name that no header can have")
-        if header.lower() in _OWN_HEADERS:
-            raise InvalidEmail(f"header {header!r}", "is set by the fields of the e-mail, or by Twofold")
-        _check_text(f"header {header}", value)
+        check_address(name, field)
+    _check_field("subject", email.subject)
+    _check_headers(email.headers)
     for attachment in email.attachments:
-        _check_text("attachment name", attachment.name)
-        if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", attachment.content_type, re.ASCII):
-            raise InvalidEmail("attachment", f"has no such content type as {attachment.content_type!r}")
-    size = len(email.text) + len(email.html or "") + sum(len(each.content) for each in email.attachments)
-    if size > LARGEST_EMAIL:
-        raise InvalidEmail("content", f"has {size} bytes, and {LARGEST_EMAIL} are the most")
+        _check_attachment(attachment)
+    _check_content(email)
+
+
+def check_address(name: str, field: str) -> None:
+    """Check that the field `name` holds one address and nothing else.
+
+    Raises:
+        InvalidEmail: it does not.
+    """
+    _check_field(name, field)
+    try:
+        name_and_address(field)
+    except ValueError as error:
+        raise InvalidEmail(name, str(error)) from None
+
+
+def _check_types(email: Email) -> None:
+    """Refuse what the annotations do: a struct that is made in Python takes anything."""
+    try:
+        msgspec.convert(msgspec.to_builtins(email, builtin_types=(bytes,)), Email, builtin_types=(bytes,))
+    except (msgspec.ValidationError, TypeError) as error:
+        raise InvalidEmail("content", f"is of another type than it should be: {error}") from None
 
 
 def _address_fields(email: Email) -> Iterator[tuple[str, str]]:
@@ -110,16 +158,42 @@ def _address_fields(email: Email) -> Iterator[tuple[str, str]]:
         yield "sender", email.sender
 
 
-def _check_text(name: str, text: str) -> None:
-    if _BREAKS.search(text):
+def _check_field(name: str, text: str) -> None:
+    if _NOT_IN_A_FIELD.search(text):
         raise InvalidEmail(name, "holds a line break or another control character")
+    if _ENCODED_WORD.search(text):  # Python would decode it as it writes the header, line breaks and all
+        raise InvalidEmail(name, "holds an encoded word. Write the characters themselves")
+    if len(text) > LONGEST_FIELD:
+        raise InvalidEmail(name, f"has {len(text)} characters, and {LONGEST_FIELD} are the most")
 
 
-def _check_address(name: str, field: str) -> None:
-    _, address = parseaddr(field)
-    if not _ADDRESS.fullmatch(address):
-        raise InvalidEmail(name, f"is not one address: {field!r}")
-    plain = field.strip() == address
-    named = re.fullmatch(r'(?:"[^"\\]*"|[^",;:<>@()\[\]\\]*)\s*<' + re.escape(address) + ">", field.strip())
-    if not plain and not named:
-        raise InvalidEmail(name, f"is not one address: {field!r}")
+def _check_headers(headers: dict[str, str]) -> None:
+    seen: set[str] = set()
+    for header, value in headers.items():
+        folded = header.lower()
+        if not _HEADER_NAME.fullmatch(header):
+            raise InvalidEmail(f"header {header!r}", "has a name that no header can have")
+        if folded in _OWN_HEADERS or folded.startswith(_OWN_PREFIXES):
+            raise InvalidEmail(f"header {header!r}", "is set by the fields of the e-mail, or by Twofold")
+        if folded in seen:
+            raise InvalidEmail(f"header {header!r}", "is there twice")
+        seen.add(folded)
+        _check_field(f"header {header}", value)
+
+
+def _check_attachment(attachment: Attachment) -> None:
+    _check_field("attachment name", attachment.name)
+    if not attachment.name:
+        raise InvalidEmail("attachment", "has no name")
+    kind = attachment.content_type
+    if not _CONTENT_TYPE.fullmatch(kind) or kind.lower().startswith(_COMPOSITE):
+        raise InvalidEmail("attachment", f"cannot have the content type {kind!r}: name one such as application/pdf")
+
+
+def _check_content(email: Email) -> None:
+    texts = (email.text, email.html or "")
+    if any(_LONE_SURROGATE.search(text) for text in texts):
+        raise InvalidEmail("text", "holds half of a character (a lone surrogate)")
+    size = sum(len(text.encode()) for text in texts) + sum(len(each.content) for each in email.attachments)
+    if size > LARGEST_EMAIL:
+        raise InvalidEmail("content", f"has {size} bytes, and {LARGEST_EMAIL} are the most")
