@@ -8,6 +8,7 @@ r
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -145,7 +146,12 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
       twofold query shop.totals
       twofold query shop.top_countries limit=3 --json
     """
-    pairs = dict(_key_and_value(parameter) for parameter in parameters)
+    pairs: dict[str, str] = {}
+    for parameter in parameters:
+        key, value = _key_and_value(parameter)
+        if key in pairs:
+            raise click.UsageError(f"The parameter {key!r} is given twice.")
+        pairs[key] = value
     answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
     _show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
@@ -179,13 +185,20 @@ def history(config: Config, stream: str, as_json: bool) -> None:
             )
 
 
+def _time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else read_time(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @main.command()
 @_configured
 @click.argument("stream")
 @click.option("--version", type=click.IntRange(min=0), help="As it was after its event of this version.")
-@click.option("--at", metavar="TIME", help="As it was at this time: 2011-05-31T12:00:00Z.")
+@click.option("--at", metavar="TIME", callback=_time, help="As it was at this time: 2011-05-31T12:00:00Z.")
 @_as_json
-def state(config: Config, stream: str, version: int | None, at: str | None, as_json: bool) -> None:
+def state(config: Config, stream: str, version: int | None, at: datetime | None, as_json: bool) -> None:
     """Show the state of STREAM: the newest one, or an earlier one.
 
     \b
@@ -197,7 +210,7 @@ def state(config: Config, stream: str, version: int | None, at: str | None, as_j
     if version is not None and at is not None:
         raise click.UsageError("A state is asked for by --version or by --at, not by both.")
     domain = load_domain(config, App).domain()
-    _show(anyio.run(read_state, domain, config, stream, version, read_time(at)), as_json=as_json)
+    _show(anyio.run(read_state, domain, config, stream, version, at), as_json=as_json)
 
 
 @main.command()

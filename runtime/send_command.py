@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import anyio
 import click
+from anyio.abc import TaskStatus
 
 from ..actors.submission import Stage
 from .app import App
@@ -33,13 +34,14 @@ async def run_send(
     began = time.monotonic()
     reading = anyio.CancelScope()
 
-    async def watch_signals() -> None:
+    async def watch_signals(*, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for _ in signals:
                 reading.cancel()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch_signals)
+        await tasks.start(watch_signals)
         async with Runtime(app, config) as runtime:
             with _progress(source) as progress:
                 summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)

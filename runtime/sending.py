@@ -7,7 +7,15 @@ from typing import BinaryIO
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.submission import CommandRefused, JsonCommand, NotAccepted, OutcomeUnknown, Receipt, Stage
+from ..actors.submission import (
+    CommandIdReused,
+    CommandRefused,
+    JsonCommand,
+    NotAccepted,
+    OutcomeUnknown,
+    Receipt,
+    Stage,
+)
 from ..stores.records import Fault
 from .command_lines import Line, LineReader, blocks
 from .runtime import Runtime
@@ -122,8 +130,8 @@ def _count(
             codes.update(fault.code for fault in outcome.faults)
             summary.rejected.append(LineAnswer(line.number, type_, id_, outcome.status, "", outcome.faults))
         return
-    if answer is None or isinstance(answer, CommandRefused):
-        faults = answer.faults if answer else (line.fault,) if line.fault else ()
+    if answer is None or isinstance(answer, CommandRefused | CommandIdReused):
+        faults = _faults_of(line, answer)
         summary.faults += len(faults)
         codes.update(fault.code for fault in faults)
         summary.refused.append(LineAnswer(line.number, type_, id_, "CommandRefused", "", faults))
@@ -131,3 +139,11 @@ def _count(
     code = type(answer).__name__
     codes[code] += 1
     summary.unanswered.append(LineAnswer(line.number, type_, id_, code, str(answer)))
+
+
+def _faults_of(line: Line, answer: CommandRefused | CommandIdReused | None) -> tuple[Fault, ...]:
+    if isinstance(answer, CommandRefused):
+        return answer.faults
+    if isinstance(answer, CommandIdReused):
+        return (Fault("id.reused", "", str(answer)),)
+    return (line.fault,) if line.fault else ()
