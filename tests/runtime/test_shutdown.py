@@ -25,7 +25,7 @@ async def test_what_was_accepted_is_handled_and_projected_before_the_block_is_le
     async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
         await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(50)])
     assert sum(len(commit.outcomes) for commit in plan.commits) == 50
-    assert (runtime._projector.state, runtime._projected.value) == ("stopped", 50)
+    assert (runtime._pipeline.projector.state, runtime._pipeline.projected.value) == ("stopped", 50)
 
 
 async def test_callers_who_wait_while_the_block_is_left_are_answered(config: Config) -> None:
