@@ -49,7 +49,7 @@ class Pipeline:
 
     async def start(self, tasks: TaskGroup) -> None:
         """Start each role in `tasks`, after those that it hands its work to."""
-        for role in self._roles:
+        for role in self.roles:
             await tasks.start(role.live)
 
     async def stop(self, limit: float) -> None:
@@ -60,9 +60,9 @@ class Pipeline:
             await self.handler.stop()
             await self._until(self.projector, self.projected, self.feed.head)
             await self.projector.stop()
-        for role in self._roles:
+        for role in self.roles:
             role.cancel()
-        for role in self._roles:
+        for role in self.roles:
             await role.until_ended()  # whatever write it has begun may still tell its callers how it ended
         self.in_flight.fail_all()
 
@@ -107,7 +107,7 @@ class Pipeline:
         )
 
     @property
-    def _roles(self) -> tuple[Role, ...]:
+    def roles(self) -> tuple[Role, ...]:
         """All roles, each after those that it hands its work to."""
         return (self.projector, self.handler, self.validator)
 
