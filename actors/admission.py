@@ -9,7 +9,8 @@ from anyio import CancelScope
 from msgspec import Struct
 
 from ..stores.records import Fault, StreamId, stream_id
-from .domain import Ask, CommandDefinition, Domain, Reject
+from .definitions import CommandDefinition, Domain
+from .domain import Ask, Reject
 from .kernel.clock import Clock
 from .storable import Unstorable
 from .submission import CommandRefused, JsonCommand, NotAccepted, Submission, ValidatorFailed, ValidatorTimeout

@@ -13,7 +13,8 @@ from ..stores.errors import BatchTooLarge, DiskFull, TwofoldError
 from ..stores.protocols import EventStore, Log
 from ..stores.records import CommandRecord
 from .admission import Candidate, read_command, refusal_by_validators, too_large
-from .domain import Ask, Domain
+from .definitions import Domain
+from .domain import Ask
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock

@@ -10,7 +10,8 @@ import msgspec
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.domain import Answer, Domain, moment
+from ..actors.definitions import Domain
+from ..actors.domain import Answer, moment
 from ..stores.errors import TwofoldError
 from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position, StreamId, Version

@@ -8,7 +8,8 @@ from anyio import CancelScope
 from anyio.abc import TaskGroup
 
 from ..actors.command_handler import CommandHandler
-from ..actors.domain import Answer, Domain
+from ..actors.definitions import Domain
+from ..actors.domain import Answer
 from ..actors.event_feed import EventFeed
 from ..actors.in_flight import InFlight
 from ..actors.kernel.actor import Actor

@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from anyio import from_thread, to_thread
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from ..stores.errors import NoSuchStore
 from ..stores.records import EventRecord, Head
 from ..stores.sqlite.audit import Malformed, damage, foreign_objects, open_to_audit

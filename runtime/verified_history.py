@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from ..actors.codec import Codec
-from ..actors.domain import DeciderDefinition, Domain, EventDefinition, EventMetadata
+from ..actors.definitions import DeciderDefinition, Domain, EventDefinition
+from ..actors.domain import EventMetadata
 from ..stores.chain import verify
 from ..stores.records import GENESIS, EventRecord, Head, StateRecord, StreamId, Version, split_stream
 from ..stores.sqlite.command_audit import MadeEvents

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from ..actors.projector import ProjectionFailed, statements_for
 from ..stores.errors import StatementFailed
 from ..stores.records import EventRecord, Position

@@ -147,7 +147,7 @@ async def test_a_malformed_command_is_refused_with_its_fault(command: Any, code:
             await runtime.submit(command, command_id="x")
         assert [fault.code for fault in refused.value.faults] == [code]
         assert folder.log.end() == 0
-        assert runtime._in_flight._flights == {}
+        assert runtime._pipeline.in_flight._flights == {}
         assert not (await runtime.submit(Anything("1"), command_id="x")).repeated
         assert runtime.statistics()[0].restarts == 0
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from twofold import App, EventMeta, Statement, sql
-from twofold.actors.domain import Domain
+from twofold.actors.definitions import Domain
 from twofold.actors.projector import ProjectionFailed, statements_for
 from twofold.stores.chain import seal
 from twofold.stores.records import GENESIS, EventRecord, Head

@@ -10,10 +10,7 @@ from twofold import Runtime
 from twofold.runtime.stores import DataFolder
 from twofold.runtime.verification import verify
 
-from tests.doubles.accounts import (
-    Deposit,
-    OpenAccount,
-)
+from tests.doubles.accounts import Deposit, OpenAccount
 from tests.doubles.ledger import ACCOUNTS, DEPOSITS, config_of, generation, ledger_app, verified
 
 pytestmark = pytest.mark.anyio
