@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twofold.runtime.stores import DataFolder
 
-from tests.doubles.ledger import (
+from tests.doubles.ledger import ask, (
     ACCOUNTS,
     DEPOSITS,
     edit,
