@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from twofold.runtime.stores import DataFolder
 
-from tests.doubles.ledger import ask, (
+from tests.doubles.ledger import (
     ACCOUNTS,
     DEPOSITS,
+    ask,
     edit,
     flip,
     generation,
