@@ -2,7 +2,6 @@
 
 Commands that read open the data folder beside a running process; `send` opens it to write and holds its lock. Answers
 go to standard output, everything else to standard error, so that a script can take the one without the other.
-r
 """
 
 import logging
@@ -18,7 +17,7 @@ import click
 import msgspec
 import structlog
 
-from ..actors.kernel.supervisor import cause_of
+from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
 from ..actors.submission import Stage
 from ..stores.errors import TwofoldError
 from .app import App
@@ -32,9 +31,7 @@ __all__ = ["main"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_EXIT_CODES = "\n".join(
-    ("\b", "Exit codes:", *(f"  {code.value:<4}{code.name.lower().replace('_', ' ')}" for code in ExitCode))
-)
+_EXIT_CODES = "\n".join(("\b", "Exit codes:", *(f"  {code.value:<4}{code.meaning}" for code in ExitCode)))
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,14 +58,14 @@ def _configured(function: F) -> F:
             function(settings, *args, **options)
         except BaseExceptionGroup as group:
             _end(cause_of(group))
-        except TwofoldError as error:
+        except (TwofoldError, CoreRoleFailed) as error:
             _end(error)
 
     return command  # type: ignore[return-value]
 
 
 def _end(error: BaseException) -> None:
-    if not isinstance(error, TwofoldError | ValueError):
+    if not isinstance(error, TwofoldError | CoreRoleFailed | ValueError):
         raise error
     click.echo(f"Error: {error}", err=True)
     sys.exit(exit_code_of(error))
@@ -155,6 +152,8 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
     answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
     _show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
+    if answer.position < head:
+        click.echo("The rest is not projected yet: twofold send /dev/null --settle does it, or says why not.", err=True)
 
 
 def _key_and_value(parameter: str) -> tuple[str, str]:

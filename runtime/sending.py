@@ -56,14 +56,17 @@ class Summary(Struct):
     unanswered: list[LineAnswer] = []
     """Lines for which there was no room or no time; send them again."""
     interrupted: bool = False
+    projector_halted: str | None = None
+    """Why the read database stands still, if it does."""
     position: int = 0
     """The position of the newest event that a line made."""
     seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
-        """Whether every line has its answer, and no handler failed."""
-        return not (self.unanswered or self.timed_out or self.interrupted or self.outcomes.get("failed"))
+        """Whether every line has its answer, no handler failed, and the read database goes on."""
+        undone = self.unanswered or self.timed_out or self.interrupted or self.projector_halted
+        return not (undone or self.outcomes.get("failed"))
 
 
 async def send(

@@ -105,6 +105,10 @@ class Findings:
         if self._found[kind] <= FAULTS_SHOWN:
             self._faults.append(VerificationFault(where, what, next_step))
 
+    def has(self, kind: str) -> bool:
+        """Tell whether faults of that kind were found."""
+        return self._found[kind] > 0
+
     def note(self, text: str) -> None:
         """Add something that is worth knowing and no fault."""
         self._notes.append(text)

@@ -198,7 +198,7 @@ def test_a_person_reads_what_became_of_the_lines(shop: CommandLine) -> None:
     sent: Finished = shop.run("send", "-", stdin=reprice(1) + b"\nbad\n")
     assert "line 2: refused" in " ".join(sent.out.split())
     assert "2 lines in" in sent.out
-    assert "1 accepted (0 of them before), 1 refused with 1 faults" in sent.out
+    assert "1 accepted, 1 refused with 1 fault\n" in sent.out
 
 
 def test_a_wait_that_runs_out_is_told_and_is_no_success(shop: CommandLine) -> None:
