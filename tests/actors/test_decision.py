@@ -47,7 +47,7 @@ def notes_app(seen: list[object], version: int = 1) -> App:
     @decider.evolve
     def evolve(state: Notes, event: Noted) -> Notes:
         seen.append(event)
-        return Notes(1, [*state.seen, event.seen])  # type: ignore[arg-type] - a list where a tuple belongs
+        return Notes(1, [*state.seen, event.seen])  # type: ignore[arg-type]  # a list where a tuple belongs
 
     return app
 

@@ -143,8 +143,7 @@ async def test_a_validator_past_its_time_refuses_its_own_command_only(config: Co
         begun.append(command.owner)
         if command.owner == "slow":
             await anyio.sleep_forever()
-        return
-        yield Reject("never")
+            yield Reject("never")
 
     async with (
         Runtime(app, config, clock=clock) as runtime,
