@@ -8,11 +8,13 @@ READY := $(VENV)/.ready
 INSTALLED := build/installed
 
 .NOTPARALLEL:
-.PHONY: help test lint pytest installed types layers coverage format clean
+.PHONY: help install test lint pytest installed types layers coverage format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 12
+
+install: $(READY)  ## everything in .venv, `twofold` included
 
 test: lint pytest types layers  ## every check: style, tests, types and layers
 

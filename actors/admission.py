@@ -9,7 +9,8 @@ from anyio import CancelScope
 from msgspec import Struct
 
 from ..stores.records import Fault, StreamId, stream_id
-from .domain import Ask, CommandDefinition, Domain, Reject
+from .definitions import CommandDefinition, Domain
+from .domain import Ask, Reject
 from .kernel.clock import Clock
 from .storable import Unstorable
 from .submission import CommandRefused, JsonCommand, NotAccepted, Submission, ValidatorFailed, ValidatorTimeout
@@ -88,7 +89,8 @@ def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, byt
         wire_name: object = submitted.type
         definition = domain.commands.get(wire_name) if isinstance(wire_name, str) else None
         if definition is None:
-            raise Reject("command.unknown", message=f"no command is called {wire_name!r}")
+            known = ", ".join(domain.commands)
+            raise Reject("command.unknown", message=f"no command is called {wire_name!r}; there are: {known}")
         _check_size(len(submitted.data))
     else:
         definition = domain.commands_by_type.get(type(submitted))

@@ -22,7 +22,8 @@ from ..stores.records import (
     StreamId,
 )
 from .decision import Decision, DomainFault, Loaded, decide, metadata_of, save
-from .domain import Claim, Domain, Reject, storable_text
+from .definitions import Domain
+from .domain import Claim, Reject, storable_text
 
 __all__ = ["BatchDraft"]
 

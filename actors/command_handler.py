@@ -12,7 +12,7 @@ from ..stores.protocols import EventStore, Log
 from ..stores.records import GENESIS, Commit, LoggedCommand, StateRecord, StreamId, split_stream
 from .batch_draft import BatchDraft
 from .decision import DomainFault, Loaded, fold, load
-from .domain import DeciderDefinition, Domain
+from .definitions import DeciderDefinition, Domain
 from .event_feed import EventFeed
 from .in_flight import InFlight
 from .kernel.actor import Actor

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from ..stores.errors import TwofoldError
 from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version, split_stream
-from .domain import Claim, CommandDefinition, Context, DeciderDefinition, EventDefinition, EventMetadata
+from .definitions import CommandDefinition, DeciderDefinition, EventDefinition
+from .domain import Claim, Context, EventMetadata
 
 __all__ = ["LONGEST_CLAIM", "DecidedEvent", "Decision", "DomainFault", "Loaded", "decide", "fold", "load", "save"]
 

@@ -1,37 +1,28 @@
-"""What domain code is made of: the values that a user's functions take and return, and what they were registered as.
+"""What domain code is made of: the values that a user's functions take and return.
 
-The functions are plain and the definitions are frozen: nothing here knows how a command travels or where it is kept.
+Nothing here knows how a command travels or where it is kept.
 """
 
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
-from ..stores.records import EventRecord, Fault, Offset, Position, ProjectionSchema, Statement, StreamId, Version
-from .codec import Codec
+from ..stores.records import EventRecord, Fault, Offset, Position, Statement, StreamId, Version
 
 __all__ = [
     "Answer",
     "Ask",
     "Claim",
-    "CommandDefinition",
     "Context",
-    "DeciderDefinition",
-    "Domain",
-    "EventDefinition",
     "EventMeta",
     "EventMetadata",
-    "ProjectionHandler",
-    "QueryDefinition",
     "Reject",
-    "ValidatorDefinition",
     "sql",
     "storable_text",
 ]
@@ -248,75 +239,3 @@ class Ask(Protocol):
 
     async def __call__(self, name: str, /, **parameters: object) -> Answer:
         """Run the query `name` and return its answer."""
-
-
-class EventDefinition(Struct, frozen=True):
-    """An event type: its wire name, its class, and how it is stored."""
-
-    name: str
-    type: type
-    codec: Codec[Any]
-    schema_version: int = 1
-
-
-class DeciderDefinition(Struct, frozen=True):
-    """The rules of one kind of stream."""
-
-    category: str
-    version: int
-    initial: Callable[[], Any]
-    state: Codec[Any]
-    fingerprint: str
-    decide: Callable[[Any, Any, Context], Sequence[Any] | None]
-    evolve: Callable[[Any, Any], Any]
-    events: Mapping[type, EventDefinition]
-
-
-class ValidatorDefinition(Struct, frozen=True):
-    """A function that looks at a command before the log: cheap, and free to ask the read side."""
-
-    name: str
-    call: Callable[..., Any]
-    asks: bool
-    """Whether it takes `ask` beside the command."""
-    waits: bool
-    """Whether it is asynchronous, so that it must not hold up the other commands of its batch."""
-
-
-class CommandDefinition(Struct, frozen=True):
-    """A command type: its wire name, its class, how it is stored, and where it goes."""
-
-    name: str
-    type: type
-    codec: Codec[Any]
-    key: str
-    """The field that holds the key of its stream."""
-    decider: DeciderDefinition
-    validators: Sequence[ValidatorDefinition]
-    waits: bool
-    """Whether any of the validators does."""
-
-
-ProjectionHandler: TypeAlias = Callable[[Any, EventMeta], Iterable[Statement] | None]
-
-
-class QueryDefinition(Struct, frozen=True):
-    """A question to the read database, with the types of its parameters and the names that it needs."""
-
-    name: str
-    call: Callable[..., Awaitable[Any]]
-    parameters: type[Struct]
-
-
-class Domain(Struct, frozen=True):
-    """All that an application registered, complete and checked."""
-
-    name: str
-    commands: Mapping[str, CommandDefinition]
-    commands_by_type: Mapping[type, CommandDefinition]
-    events: Mapping[str, EventDefinition]
-    deciders: Mapping[str, DeciderDefinition]
-    projections: Sequence[ProjectionSchema]
-    projected: Mapping[str, Sequence[tuple[int, ProjectionHandler]]]
-    """By an event's wire name: who projects it, each with the index of its projection."""
-    queries: Mapping[str, QueryDefinition]

@@ -10,7 +10,8 @@ from typing import Any
 from ..stores.errors import StatementFailed, TwofoldError
 from ..stores.protocols import ReadStore
 from ..stores.records import EventRecord, Position, Statement
-from .domain import Domain, EventMeta
+from .definitions import Domain
+from .domain import EventMeta
 from .event_feed import EventFeed
 from .in_flight import InFlight
 from .kernel.actor import Actor

@@ -13,7 +13,8 @@ from ..stores.errors import BatchTooLarge, DiskFull, TwofoldError
 from ..stores.protocols import EventStore, Log
 from ..stores.records import CommandRecord
 from .admission import Candidate, read_command, refusal_by_validators, too_large
-from .domain import Ask, Domain
+from .definitions import Domain
+from .domain import Ask
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
@@ -112,7 +113,9 @@ class Validator(Actor[Submission]):
         """Check the form of a submission and let it fly under its id; ``None`` if it is answered, or will be."""
         try:
             candidate = read_command(self._domain, submission)
-            command = candidate.command if candidate.definition.codec.shareable else None
+            # What waits for the handler for long is kept in the log, and not in memory as well.
+            keep = candidate.definition.codec.shareable and self._in_flight.logged < 4 * self.batch
+            command = candidate.command if keep else None
             is_first = self._in_flight.join(submission, candidate.command_id, candidate.digest, command)
         except NotAccepted as refusal:
             # The id of a command that may still be refused is not taken: look again when that is known.

@@ -28,7 +28,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from twofold.actors.command_ids import new_command_id
-from twofold.actors.domain import CommandDefinition, Context, Domain, EventMeta, EventMetadata
+from twofold.actors.definitions import CommandDefinition, Domain
+from twofold.actors.domain import Context, EventMeta, EventMetadata
 from twofold.stores.chain import seal
 from twofold.stores.records import GENESIS, CommandRecord, EventRecord, Head, Offset, Position, StreamId, stream_id
 

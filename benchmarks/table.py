@@ -21,7 +21,13 @@ def report(settings: Settings, results: Results) -> str:
         f"{machine.system}, {machine.processors} processors, load {machine.load_average[0]:.2f}, {machine.filesystem}",
         "Figures are medians over the rounds; memory is the most of any.",
     ]
-    parts = ["\n".join(head), _floor_table(results), _load_table(results), _goal_table(reached(results))]
+    parts = [
+        "\n".join(head),
+        _floor_table(results),
+        _hops_line(results),
+        _load_table(results),
+        _goal_table(reached(results)),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -51,6 +57,14 @@ def _floor_table(results: Results) -> str:
 
 def _times(run: FloorRun) -> tuple[float, ...]:
     return run.seconds, run.cpu_seconds, run.log_seconds, run.write_seconds, run.read_seconds
+
+
+def _hops_line(results: Results) -> str:
+    if not results.hops:
+        return ""
+    append = median(hops.append.p50 for _, hops in results.hops) / 1e3
+    both = median(hops.append_and_commit.p50 for _, hops in results.hops) / 1e3
+    return f"bare hops, p50: append {append:.2f} ms, append and commit {both:.2f} ms"
 
 
 def _load_table(results: Results) -> str:

@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ..actors.codec import Codec
-from ..actors.domain import (
-    Ask,
+from ..actors.definitions import (
     CommandDefinition,
     Domain,
     EventDefinition,
@@ -17,6 +16,7 @@ from ..actors.domain import (
     QueryDefinition,
     ValidatorDefinition,
 )
+from ..actors.domain import Ask
 from ..stores.protocols import ReadDb
 from ..stores.records import ProjectionSchema
 from .decider import Decider, check_wire_name

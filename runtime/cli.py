@@ -2,12 +2,12 @@
 
 Commands that read open the data folder beside a running process; `send` opens it to write and holds its lock. Answers
 go to standard output, everything else to standard error, so that a script can take the one without the other.
-r
 """
 
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -17,7 +17,7 @@ import click
 import msgspec
 import structlog
 
-from ..actors.kernel.supervisor import cause_of
+from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
 from ..actors.submission import Stage
 from ..stores.errors import TwofoldError
 from .app import App
@@ -31,9 +31,7 @@ __all__ = ["main"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_EXIT_CODES = "\n".join(
-    ("\b", "Exit codes:", *(f"  {code.value:<4}{code.name.lower().replace('_', ' ')}" for code in ExitCode))
-)
+_EXIT_CODES = "\n".join(("\b", "Exit codes:", *(f"  {code.value:<4}{code.meaning}" for code in ExitCode)))
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,14 +58,14 @@ def _configured(function: F) -> F:
             function(settings, *args, **options)
         except BaseExceptionGroup as group:
             _end(cause_of(group))
-        except TwofoldError as error:
+        except (TwofoldError, CoreRoleFailed) as error:
             _end(error)
 
     return command  # type: ignore[return-value]
 
 
 def _end(error: BaseException) -> None:
-    if not isinstance(error, TwofoldError | ValueError):
+    if not isinstance(error, TwofoldError | CoreRoleFailed | ValueError):
         raise error
     click.echo(f"Error: {error}", err=True)
     sys.exit(exit_code_of(error))
@@ -145,10 +143,17 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
       twofold query shop.totals
       twofold query shop.top_countries limit=3 --json
     """
-    pairs = dict(_key_and_value(parameter) for parameter in parameters)
+    pairs: dict[str, str] = {}
+    for parameter in parameters:
+        key, value = _key_and_value(parameter)
+        if key in pairs:
+            raise click.UsageError(f"The parameter {key!r} is given twice.")
+        pairs[key] = value
     answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
     _show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
+    if answer.position < head:
+        click.echo("The rest is not projected yet: twofold send /dev/null --settle does it, or says why not.", err=True)
 
 
 def _key_and_value(parameter: str) -> tuple[str, str]:
@@ -179,13 +184,20 @@ def history(config: Config, stream: str, as_json: bool) -> None:
             )
 
 
+def _time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else read_time(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @main.command()
 @_configured
 @click.argument("stream")
 @click.option("--version", type=click.IntRange(min=0), help="As it was after its event of this version.")
-@click.option("--at", metavar="TIME", help="As it was at this time: 2011-05-31T12:00:00Z.")
+@click.option("--at", metavar="TIME", callback=_time, help="As it was at this time: 2011-05-31T12:00:00Z.")
 @_as_json
-def state(config: Config, stream: str, version: int | None, at: str | None, as_json: bool) -> None:
+def state(config: Config, stream: str, version: int | None, at: datetime | None, as_json: bool) -> None:
     """Show the state of STREAM: the newest one, or an earlier one.
 
     \b
@@ -197,7 +209,7 @@ def state(config: Config, stream: str, version: int | None, at: str | None, as_j
     if version is not None and at is not None:
         raise click.UsageError("A state is asked for by --version or by --at, not by both.")
     domain = load_domain(config, App).domain()
-    _show(anyio.run(read_state, domain, config, stream, version, read_time(at)), as_json=as_json)
+    _show(anyio.run(read_state, domain, config, stream, version, at), as_json=as_json)
 
 
 @main.command()

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct, inspect
 
 from ..actors.codec import Codec
-from ..actors.domain import Context, DeciderDefinition, EventDefinition
+from ..actors.definitions import DeciderDefinition, EventDefinition
+from ..actors.domain import Context
 from ..actors.immutable import mutable_part
 from .signatures import RegistrationError, parameters_of, refuse_async, require_members, where
 

@@ -1,6 +1,7 @@
 """The exit codes of `twofold`: what a script or an init system may rely on."""
 
 from enum import IntEnum
+from typing import Self
 
 from ..actors.kernel.supervisor import CoreRoleFailed
 from ..stores.errors import Corruption, DiskFull, Locked, SchemaTooNew, StorageFailed
@@ -11,18 +12,27 @@ __all__ = ["ExitCode", "exit_code_of"]
 
 
 class ExitCode(IntEnum):
-    """Each way in which a command of `twofold` ends."""
+    """Each way in which a command of `twofold` ends, with what it means."""
 
-    DONE = 0
-    NOT_DONE = 1  # verify found faults, a line got no answer or its handler failed, or what was asked for is not there
-    USAGE = 2  # the command line is wrong (click's own)
-    CONFIGURATION = 3  # config.toml, the environment or the domain is wrong
-    LOCKED = 4  # another process has the data folder
-    CORRUPTION = 5  # the data folder is damaged, or newer than this version
-    STORAGE_FAILED = 6  # the device failed; start again once it is sound
-    NO_SPACE = 7  # the device is full
-    CORE_FAILED = 8  # a core role failed again and again
-    INTERRUPTED = 130  # stopped by a signal, in order
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Self:
+        """Make a code that knows its meaning."""
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    DONE = 0, "done"
+    NOT_DONE = 1, "a fault was found, a line has no answer or its handler failed, or there is no such thing"
+    USAGE = 2, "the command line is wrong"
+    CONFIGURATION = 3, "the settings or the domain are wrong"
+    LOCKED = 4, "another process has the data folder"
+    CORRUPTION = 5, "the data folder is damaged, or newer than this version"
+    STORAGE_FAILED = 6, "the device failed"
+    NO_SPACE = 7, "the device is full"
+    CORE_FAILED = 8, "the validator or the command handler failed again and again"
+    INTERRUPTED = 130, "stopped by a signal, in order"
 
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (

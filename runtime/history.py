@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from ..actors.decision import Loaded, fold
-from ..actors.domain import DeciderDefinition, Domain, EventMetadata, moment
+from ..actors.definitions import DeciderDefinition, Domain
+from ..actors.domain import EventMetadata, moment
 from ..stores.errors import TwofoldError
 from ..stores.protocols import EventStore
 from ..stores.records import EventRecord, Offset, Position, StreamId, Version, split_stream

@@ -10,7 +10,8 @@ import msgspec
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.domain import Answer, Domain, moment
+from ..actors.definitions import Domain
+from ..actors.domain import Answer, moment
 from ..stores.errors import TwofoldError
 from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position, StreamId, Version
@@ -151,16 +152,19 @@ async def read_state(
         return await state_of(domain, events, stream, version=version, at=at)
 
 
-def read_time(text: str | None) -> datetime | None:
+def read_time(text: str) -> datetime:
     """Return the time that `text` tells.
 
     Raises:
-        ValueError: it tells none.
+        ValueError: it tells none, or leaves open in which time zone.
     """
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time. Write 2011-05-31T12:00:00Z, say.") from None
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone. Write 2011-05-31T12:00:00Z, say.")
+    return time
 
 
 async def read_status(config: Config) -> Status:

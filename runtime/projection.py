@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..actors.domain import EventMeta, ProjectionHandler
+from ..actors.definitions import ProjectionHandler
+from ..actors.domain import EventMeta
 from ..stores.records import ProjectionSchema, Statement
 from .decider import check_wire_name
 from .signatures import RegistrationError, parameters_of, refuse_async, require_members, where

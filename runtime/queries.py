@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..actors.domain import Answer, Domain, QueryDefinition
+from ..actors.definitions import Domain, QueryDefinition
+from ..actors.domain import Answer
 from ..stores.errors import TwofoldError
 from ..stores.protocols import ReadStore
 from ..stores.records import Position

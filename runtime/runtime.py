@@ -1,6 +1,6 @@
 """Runtime: opens the stores, starts the actors, and stops them in order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
@@ -10,27 +10,20 @@ import anyio
 import msgspec
 from anyio import CancelScope
 
-from ..actors.command_handler import CommandHandler
 from ..actors.domain import Answer
-from ..actors.event_feed import EventFeed
-from ..actors.in_flight import InFlight
-from ..actors.kernel.actor import Actor
 from ..actors.kernel.clock import Clock, SystemClock
 from ..actors.kernel.deadlines import Deadlines
 from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
-from ..actors.kernel.supervisor import CoreRoleFailed, RestartPolicy, Role, cause_of
-from ..actors.kernel.watermark import Watermark
-from ..actors.projector import Projector
-from ..actors.space import Space
-from ..actors.statistics import RoleStatistics, statistics_of
+from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
+from ..actors.statistics import RoleStatistics
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
-from ..actors.validator import Validator
 from ..stores.errors import Corruption, StorageFailed
 from ..stores.records import Outcome, Position, StreamId, Version
 from .app import App
 from .config import Config
 from .history import RecordedEvent, StreamState, history_of, state_of
-from .queries import NotProjected, ProjectorHalted, ask
+from .pipeline import Pipeline
+from .queries import ask
 from .stores import OpenStores, Stores, open_folder
 
 __all__ = ["Runtime"]
@@ -60,17 +53,10 @@ class Runtime:
         self._clock: Clock = clock or SystemClock()
         self._open_stores = open_stores
         self._stop_limit = stop_limit
-        self._handled = Watermark()
-        self._projected = Watermark()
-        self._in_flight = InFlight()
-        self._space = Space(self._clock)
         self._deadlines = Deadlines(self._clock)
         self._stack = AsyncExitStack()
         self._stores: Stores
-        self._feed: EventFeed
-        self._validator: Role
-        self._handler: Role
-        self._projector: Role
+        self._pipeline: Pipeline
         self._head_at_open: Position = 0
 
     async def __aenter__(self) -> Self:
@@ -78,15 +64,8 @@ class Runtime:
             async with AsyncExitStack() as stack:
                 self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
                 self._head_at_open = (await self._stores.events.head()).position
-                self._feed = EventFeed(self._stores.events, self._head_at_open)
-                self._projector = self._role(
-                    "projector", self._new_projector, core=False, halted=self._in_flight.projection_halted
-                )
-                self._handler = self._role("command handler", self._new_handler, core=True)
-                self._validator = self._role("validator", self._new_validator, core=True)
-                tasks = await stack.enter_async_context(anyio.create_task_group())
-                for role in self._roles:
-                    await tasks.start(role.live)
+                self._pipeline = Pipeline(self._domain, self._config, self._clock, self._stores, self._head_at_open)
+                await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
                 self._stack = stack.pop_all()
         except BaseExceptionGroup as group:
             raise cause_of(group, _FATAL) from group
@@ -96,7 +75,7 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         with CancelScope(shield=True):
-            await self._stop_in_order()
+            await self._pipeline.stop(self._stop_limit)
         try:
             return await self._stack.__aexit__(kind, error, traceback)
         except BaseExceptionGroup as group:
@@ -141,7 +120,7 @@ class Runtime:
             correlation_id=correlation_id,
         )
         try:
-            self._validator.tell(submission)
+            self._pipeline.validator.tell(submission)
         except MailboxFull:
             raise Overloaded("The validator's mailbox", self._config.validator.mailbox) from None
         except MailboxClosed:
@@ -172,7 +151,7 @@ class Runtime:
         ]
         for submission in submissions:
             try:
-                await self._validator.send(submission)
+                await self._pipeline.validator.send(submission)
             except MailboxClosed:
                 submission.refuse(Stopping())
         answers: list[Receipt | NotAccepted | OutcomeUnknown] = []
@@ -199,11 +178,11 @@ class Runtime:
             NotProjected: the read database did not get there within `timeout` seconds.
             ProjectorHalted: it will not get there, because a projection failed.
         """
-        await self._reach(max(min_position or 0, self._head_at_open), timeout)
+        await self._pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
         answer = await ask(self._domain, self._stores.read, name, parameters)
-        if self._projector.state != "halted":
+        if self._pipeline.projector.state != "halted":
             return answer
-        return msgspec.structs.replace(answer, projector_halted=str(self._projector.failure))
+        return msgspec.structs.replace(answer, projector_halted=str(self._pipeline.projector.failure))
 
     async def history(self, stream: StreamId) -> list[RecordedEvent]:
         """Return all events of a stream, oldest first.
@@ -234,123 +213,8 @@ class Runtime:
         Raises:
             ProjectorHalted: that will not happen, because a projection failed.
         """
-        await self._until(self._handler, self._handled, self._stores.log.end())
-        await self._reach(self._feed.head, None)
+        await self._pipeline.settled()
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
-        accepted = self._stores.log.end()
-        return (
-            statistics_of(self._validator, accepted),
-            statistics_of(self._handler, accepted),
-            statistics_of(self._projector, self._feed.head),
-        )
-
-    @property
-    def _roles(self) -> tuple[Role, ...]:
-        """All roles, each after those that it hands its work to."""
-        return (self._projector, self._handler, self._validator)
-
-    async def _ask(self, name: str, /, **parameters: object) -> Answer:
-        return await ask(self._domain, self._stores.read, name, parameters)
-
-    async def _reach(self, position: Position, timeout: float | None) -> None:
-        """Wait for the read database to be at `position`."""
-        if self._projected.value >= position:
-            return
-        with CancelScope() as limit:
-            timer = None if timeout is None else self._clock.call_later(timeout, limit.cancel)
-            try:
-                await self._until(self._projector, self._projected, position)
-            finally:
-                if timer is not None:
-                    timer.cancel()
-        if self._projected.value >= position:
-            return
-        if self._projector.state == "halted":
-            raise ProjectorHalted(self._projected.value, self._projector.failure)
-        raise NotProjected(position, self._projected.value)
-
-    async def _until(self, role: Role, mark: Watermark, height: int) -> None:
-        """Return once `mark` has reached `height`, or `role` has ended, so that it never will."""
-        async with anyio.create_task_group() as tasks:
-
-            async def give_up() -> None:
-                await role.until_ended()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(give_up)
-            await mark.reach(height)
-            tasks.cancel_scope.cancel()
-
-    async def _stop_in_order(self) -> None:
-        with anyio.move_on_after(self._stop_limit):
-            await self._validator.stop()
-            await self._until(self._handler, self._handled, self._stores.log.end())
-            await self._handler.stop()
-            await self._until(self._projector, self._projected, self._feed.head)
-            await self._projector.stop()
-        for role in self._roles:
-            role.cancel()
-        for role in self._roles:
-            await role.until_ended()  # whatever write it has begun may still tell its callers how it ended
-        self._in_flight.fail_all()
-
-    def _role(
-        self, name: str, create: Callable[[], Actor[Any]], *, core: bool, halted: Callable[[str], None] | None = None
-    ) -> Role:
-        policy = RestartPolicy(
-            self._config.supervision.backoff_first,
-            self._config.supervision.backoff_longest,
-            self._config.supervision.restarts,
-            self._config.supervision.within,
-        )
-        fatal = StorageFailed, Corruption
-        return Role(name, create, self._clock, core=core, policy=policy, fatal=fatal, halted=halted)
-
-    def _new_validator(self) -> Actor[Any]:
-        settings = self._config.validator
-        return Validator(
-            self._domain,
-            self._stores.log,
-            self._stores.events,
-            self._in_flight,
-            self._handled,
-            self._space,
-            self._ask,
-            self._clock,
-            mailbox=settings.mailbox,
-            batch=settings.batch,
-            time_limit=settings.timeout,
-            max_unhandled=settings.max_unhandled,
-        )
-
-    def _new_handler(self) -> Actor[Any]:
-        settings = self._config.handler
-        return CommandHandler(
-            self._domain,
-            self._stores.log,
-            self._stores.events,
-            self._feed,
-            self._in_flight,
-            self._handled,
-            self._space,
-            self._clock,
-            mailbox=settings.batch * 2,
-            batch=settings.batch,
-            cached_states=settings.cached_states,
-        )
-
-    def _new_projector(self) -> Actor[Any]:
-        settings = self._config.projector
-        return Projector(
-            self._domain,
-            self._feed,
-            self._stores.read,
-            self._in_flight,
-            self._projected,
-            self._space,
-            self._clock,
-            mailbox=settings.batch * 2,
-            batch=settings.batch,
-        )
+        return self._pipeline.statistics()

@@ -6,15 +6,17 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import anyio
 import click
+from anyio.abc import TaskStatus
 
 from ..actors.submission import Stage
 from .app import App
 from .config import Config
+from .queries import ProjectorHalted
 from .runtime import Runtime
 from .sending import LineAnswer, Summary, send
 
@@ -33,18 +35,23 @@ async def run_send(
     began = time.monotonic()
     reading = anyio.CancelScope()
 
-    async def watch_signals() -> None:
+    async def watch_signals(*, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for _ in signals:
                 reading.cancel()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch_signals)
+        await tasks.start(watch_signals)
         async with Runtime(app, config) as runtime:
             with _progress(source) as progress:
                 summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
             if settle and not summary.interrupted:
-                await runtime.settled()
+                with suppress(ProjectorHalted):  # the summary says so
+                    await runtime.settled()
+            projector = next(each for each in runtime.statistics() if each.role == "projector")
+            if projector.state == "halted":
+                summary.projector_halted = projector.failure
         tasks.cancel_scope.cancel()
     summary.seconds = round(time.monotonic() - began, 3)
     if not quiet:
@@ -71,19 +78,27 @@ def _tell(summary: Summary) -> None:
         click.echo(f"… and {len(summary.refused) - _SHOWN} refused lines more; --json lists them all")
     for answer in (*summary.rejected[:_SHOWN], *summary.unanswered[:_SHOWN]):
         _tell_line(answer, answer.answer)
-    click.echo(f"{summary.lines} lines in {summary.seconds:.1f} s: {summary.accepted} accepted", nl=False)
-    click.echo(f" ({summary.repeated} of them before), {len(summary.refused)} refused with {summary.faults} faults")
+    lines, faults = _count(summary.lines, "line"), _count(summary.faults, "fault")
+    before = f" ({summary.repeated} of them before)" if summary.repeated else ""
+    refused = f"{len(summary.refused)} refused" + (f" with {faults}" if summary.faults else "")
+    click.echo(f"{lines} in {summary.seconds:.1f} s: {summary.accepted} accepted{before}, {refused}")
     for title, counts in (("outcomes", summary.outcomes), ("faults", summary.codes)):
         if counts:
             click.echo(f"  {title}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     if summary.timed_out or summary.unanswered:
         click.echo(f"  {summary.timed_out} timed out, {len(summary.unanswered)} without an answer: send the file again")
+    if summary.projector_halted is not None:
+        click.echo(f"  the read database stands still; queries do not show all of this: {summary.projector_halted}")
     if summary.interrupted:
         click.echo("  interrupted: the rest of the file was not sent")
 
 
 def _tell_line(answer: LineAnswer, what: str) -> None:
-    click.echo(f"line {answer.line}: {answer.type} {answer.id or ''} {what} {answer.message}".rstrip())
+    click.echo(f"line {answer.line}: " + " ".join(filter(None, (answer.type, answer.id, what, answer.message))))
     for fault in answer.faults:
         facts = ", ".join(f"{name}={value}" for name, value in fault.facts.items())
         click.echo("    " + " ".join(filter(None, (fault.path, fault.code, fault.message, facts))))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

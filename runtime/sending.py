@@ -7,7 +7,15 @@ from typing import BinaryIO
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.submission import CommandRefused, JsonCommand, NotAccepted, OutcomeUnknown, Receipt, Stage
+from ..actors.submission import (
+    CommandIdReused,
+    CommandRefused,
+    JsonCommand,
+    NotAccepted,
+    OutcomeUnknown,
+    Receipt,
+    Stage,
+)
 from ..stores.records import Fault
 from .command_lines import Line, LineReader, blocks
 from .runtime import Runtime
@@ -48,14 +56,17 @@ class Summary(Struct):
     unanswered: list[LineAnswer] = []
     """Lines for which there was no room or no time; send them again."""
     interrupted: bool = False
+    projector_halted: str | None = None
+    """Why the read database stands still, if it does."""
     position: int = 0
     """The position of the newest event that a line made."""
     seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
-        """Whether every line has its answer, and no handler failed."""
-        return not (self.unanswered or self.timed_out or self.interrupted or self.outcomes.get("failed"))
+        """Whether every line has its answer, no handler failed, and the read database goes on."""
+        undone = self.unanswered or self.timed_out or self.interrupted or self.projector_halted
+        return not (undone or self.outcomes.get("failed"))
 
 
 async def send(
@@ -122,8 +133,8 @@ def _count(
             codes.update(fault.code for fault in outcome.faults)
             summary.rejected.append(LineAnswer(line.number, type_, id_, outcome.status, "", outcome.faults))
         return
-    if answer is None or isinstance(answer, CommandRefused):
-        faults = answer.faults if answer else (line.fault,) if line.fault else ()
+    if answer is None or isinstance(answer, CommandRefused | CommandIdReused):
+        faults = _faults_of(line, answer)
         summary.faults += len(faults)
         codes.update(fault.code for fault in faults)
         summary.refused.append(LineAnswer(line.number, type_, id_, "CommandRefused", "", faults))
@@ -131,3 +142,11 @@ def _count(
     code = type(answer).__name__
     codes[code] += 1
     summary.unanswered.append(LineAnswer(line.number, type_, id_, code, str(answer)))
+
+
+def _faults_of(line: Line, answer: CommandRefused | CommandIdReused | None) -> tuple[Fault, ...]:
+    if isinstance(answer, CommandRefused):
+        return answer.faults
+    if isinstance(answer, CommandIdReused):
+        return (Fault("id.reused", "", str(answer)),)
+    return (line.fault,) if line.fault else ()

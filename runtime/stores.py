@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from anyio import CancelScope
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from ..stores.errors import Corruption
 from ..stores.lock import FolderLock
 from ..stores.protocols import EventStore, Log, ReadStore

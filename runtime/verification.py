@@ -20,7 +20,8 @@ on disk, an account of all commands and the rebuilt read database, are temporary
 or ``TMPDIR``, else ``/var/tmp``), about as large as the outcomes and the read database.
 
 What it cannot see: a history rewritten from some event to its end with all hashes made anew, unless `expected_head`
-is one exported before; and claims edited from one value to another, for no event tells of them.
+is one exported before; a claim edited from one value to another, and what a refusal said, for no event tells of them;
+and the second of two format bytes in SQLite's header, the one that only a writer looks at.
 """
 
 import sqlite3
@@ -31,14 +32,14 @@ from typing import TypeAlias
 
 from anyio import from_thread, to_thread
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from ..stores.errors import NoSuchStore
 from ..stores.records import EventRecord, Head
 from ..stores.sqlite.audit import Malformed, damage, foreign_objects, open_to_audit
 from ..stores.sqlite.event_rows import events_of_stream
 from ..stores.sqlite.generation_files import serving_generation
 from ..stores.sqlite.migrations import WRITE_DB
-from ..stores.sqlite.write_audit import Bounds, audited_events, audited_states, bounds, state_count, vain_claims
+from ..stores.sqlite.write_audit import Bounds, audited_claims, audited_events, audited_states, bounds, state_count
 from .stores import DataFolder
 from .verification_report import Findings, VerificationReport
 from .verified_commands import Commands, commands_of
@@ -148,7 +149,9 @@ class Verification:
             self._compare_states(write, history)
         with self._findings.reading(f"{file}, claims", WRITE_DB.way_out):
             self._compare_claims(write)
-        if reads is not None:
+        if self._findings.has("events"):
+            self._findings.note("The read database was not held against a history that is not as it was written.")
+        elif reads is not None:
             with self._findings.reading(reads.file, FILL_ANEW):
                 reads.compare(partial(self._sound_events, write), partial(self._progress, "read database"))
 
@@ -191,9 +194,14 @@ class Verification:
                 history.compare_state(record, partial(events_of_stream, write, record.stream, limit=None))
             self._findings.checked.states += len(page)
             self._progress("states", self._findings.checked.states, total)
-        history.missing_states()
+        history.finish_states()
 
     def _compare_claims(self, write: sqlite3.Connection) -> None:
-        for name, value, stream in vain_claims(write):
-            what = f"it is held by {stream}, a stream of which nothing was ever handled"
-            self._findings.fault("claims", f"{self._folder.write_db}, claim {name} {value!r}", what)
+        for claim in audited_claims(write):
+            self._findings.checked.claims += 1
+            if isinstance(claim, Malformed):
+                self._findings.fault("claims", f"{self._folder.write_db}, claim {claim.key!r}", claim.what)
+            elif not claim.is_known:
+                where = f"{self._folder.write_db}, claim {claim.name} {claim.value!r}"
+                what = f"it is held by {claim.stream}, a stream of which nothing was ever handled"
+                self._findings.fault("claims", where, what)

@@ -59,6 +59,7 @@ class Checked(Struct):
     events: int = 0
     streams: int = 0
     states: int = 0
+    claims: int = 0
     tables: int = 0
     rows: int = 0
     """Of the read database."""
@@ -104,14 +105,18 @@ class Findings:
         if self._found[kind] <= FAULTS_SHOWN:
             self._faults.append(VerificationFault(where, what, next_step))
 
+    def has(self, kind: str) -> bool:
+        """Tell whether faults of that kind were found."""
+        return self._found[kind] > 0
+
     def note(self, text: str) -> None:
         """Add something that is worth knowing and no fault."""
         self._notes.append(text)
 
-    def corruption(self, kind: str, error: Corruption) -> None:
-        """Add a fault that a store has found."""
+    def corruption(self, kind: str, error: Corruption, next_step: str = "") -> None:
+        """Add a fault that a store has found; `next_step` stands in for the store's own, which is to verify."""
         where = f"{error.file}" if error.offset is None else f"{error.file} at byte {error.offset}"
-        self.fault(kind, where, error.what, error.next_step or RESTORE)
+        self.fault(kind, where, error.what, next_step or error.next_step or RESTORE)
 
     @contextmanager
     def reading(self, where: object, next_step: str) -> Iterator["Part"]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from ..actors.projector import ProjectionFailed, statements_for
 from ..stores.errors import StatementFailed
 from ..stores.records import EventRecord, Position
@@ -91,8 +91,7 @@ class RebuiltReads:
     def _compare_tables(self, report: Report) -> None:
         for what in foreign_objects(self._kept, self._rebuilt.connection):
             self._findings.fault("reads", f"{self.file}", what, FILL_ANEW)
-        kept = set(tables_of(self._kept))
-        tables = [table for table in tables_of(self._rebuilt.connection) if table in kept]
+        tables = tables_of(self._rebuilt.connection)
         for done, table in enumerate(tables, 1):
             with self._findings.reading(f"{self.file}, table {table}", FILL_ANEW):
                 self._compare_table(table)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ..actors.domain import Domain
+from ..actors.definitions import Domain
 from .config import Config
 from .stores import DataFolder
 from .verification import verify

@@ -12,6 +12,7 @@ LARGEST_AMOUNT = Decimal(1_000_000)
 """What one line may be worth. Past it somebody mistyped, and the sums of the read database stay far below 64 bits."""
 
 _THOUSANDTH = Decimal("0.001")
+_PENNY = Decimal("0.01")
 
 
 def is_amount(value: Decimal) -> bool:
@@ -25,5 +26,6 @@ def thousandths(value: Decimal) -> int:
 
 
 def amount(stored: int) -> Decimal:
-    """Return the amount that the read database keeps as `stored` thousandths."""
-    return Decimal(stored) / 1000
+    """Return the amount that the read database keeps as `stored` thousandths, in pence where it has no fraction."""
+    exact = Decimal(stored).scaleb(-3)
+    return exact.quantize(_PENNY) if stored % 10 == 0 else exact

@@ -20,7 +20,16 @@ from .migrations import Schema, check_schema, migrate
 from .opening import MEMORY, file_uri
 from .settings import apply_settings, memory_settings, reader_settings
 
-__all__ = ["Malformed", "damage", "database_file", "foreign_objects", "open_to_audit", "pages", "scratch_connection"]
+__all__ = [
+    "Malformed",
+    "converted",
+    "damage",
+    "database_file",
+    "foreign_objects",
+    "open_to_audit",
+    "pages",
+    "scratch_connection",
+]
 
 ROWS_IN_A_PAGE = 1000
 FINDINGS_SHOWN = 20
@@ -38,7 +47,7 @@ class Malformed(Struct, frozen=True):
 def open_to_audit(file: Path, schema: Schema) -> Iterator[sqlite3.Connection]:
     """Open `file` read-only, beside its writer or without one; see `Database.open_read_only` for what that leaves.
 
-    Text that is no UTF-8 is read with its bad bytes spelled out, so that it can be compared and shown.
+    Text that is no UTF-8 is read as bytes, so that it can be compared and shown.
 
     Raises:
         NoSuchStore: there is no such file.
@@ -47,7 +56,7 @@ def open_to_audit(file: Path, schema: Schema) -> Iterator[sqlite3.Connection]:
     if not file.exists():
         raise NoSuchStore(file)
     with closing(sqlite3.connect(file_uri(file, "ro"), uri=True, isolation_level=None)) as connection:
-        connection.text_factory = lenient_text
+        connection.text_factory = text_or_bytes
         apply_settings(connection, file, reader_settings())
         check_schema(connection, schema, file)
         yield connection
@@ -56,7 +65,7 @@ def open_to_audit(file: Path, schema: Schema) -> Iterator[sqlite3.Connection]:
 def scratch_connection() -> sqlite3.Connection:
     """Return a new private database in a temporary file, which is gone once this is closed or the process ends."""
     connection = sqlite3.connect("", isolation_level=None)
-    connection.text_factory = lenient_text
+    connection.text_factory = text_or_bytes
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
     return connection
@@ -118,6 +127,9 @@ def database_file(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
-def lenient_text(data: bytes) -> str:
-    """Return `data` as text, whatever it is."""
-    return data.decode("utf-8", "backslashreplace")
+def text_or_bytes(data: bytes) -> str | bytes:
+    """Return `data` as text, or as it is where it is no UTF-8: a column that must be text is malformed then."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

@@ -67,8 +67,8 @@ class SqliteReadStore:
         if isinstance(found, Generation):
             return cls(found, may_withdraw=True)
         file = next_generation(folder)
-        tell = log.info if served is None else log.warning
-        tell("read_db.new_generation", reason=found.reason, file=str(file))
+        if served is not None:
+            log.warning("read_db.new_generation", reason=found.reason, file=str(file))
         generation = await Generation.create(file, projections, readers=readers, query_timeout=query_timeout)
         point_to(file)
         discard_generations(folder, kept=frozenset({file, served or file}))

@@ -34,7 +34,7 @@ class Comparison:
     """
 
     def __init__(self, kept: sqlite3.Connection, rebuilt: sqlite3.Connection, table: str) -> None:
-        columns = kept.execute(COLUMNS, (table,)).fetchall()
+        columns = rebuilt.execute(COLUMNS, (table,)).fetchall()
         keyed = sorted((pk, index) for index, (_, pk) in enumerate(columns) if pk)
         self.rows = 0
         """How many rows of the kept table were compared so far."""

@@ -10,19 +10,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..records import GENESIS, EventRecord, Head, Offset, Outcome, Position, StateRecord
-from .audit import Malformed, pages
+from ..records import GENESIS, EventRecord, Head, Offset, Outcome, Position, StateRecord, StreamId
+from .audit import Malformed, converted, pages
 from .event_rows import NEWEST_HEAD, cursor_value, outcome_of
 
 __all__ = [
+    "AuditedClaim",
     "Bounds",
+    "audited_claims",
     "audited_events",
     "audited_outcomes",
     "audited_states",
     "bounds",
     "state_count",
     "stray_outcomes",
-    "vain_claims",
 ]
 
 EVENTS = """
@@ -44,12 +45,23 @@ STRAY_OUTCOMES = """
 SELECT command_id, "offset" FROM outcomes
 WHERE "offset" < 1 OR "offset" > coalesce((SELECT max(value) FROM cursors WHERE name = 'handler'), 0) LIMIT 100
 """
-VAIN_CLAIMS = """
-SELECT name, value, stream FROM claims
-WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.stream = claims.stream)
-AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.stream = claims.stream AND status = 'handled') LIMIT 100
+CLAIMS = """
+SELECT name, value, stream, EXISTS (SELECT 1 FROM events WHERE events.stream = claims.stream)
+    OR EXISTS (SELECT 1 FROM outcomes WHERE outcomes.stream = claims.stream AND status = 'handled')
+FROM claims
 """
+CLAIM_ROW = tuple[str, str, str, int]
 BEFORE_ALL_KEYS = b""
+
+
+class AuditedClaim(NamedTuple):
+    """A unique value and the stream that holds it."""
+
+    name: str
+    value: str
+    stream: StreamId
+    is_known: int
+    """Whether the stream has an event, or a command that was handled without one."""
 
 
 class Bounds(NamedTuple):
@@ -102,9 +114,11 @@ def stray_outcomes(connection: sqlite3.Connection) -> Iterator[tuple[str, Offset
     yield from connection.execute(STRAY_OUTCOMES).fetchall()
 
 
-def vain_claims(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
-    """Yield the claims whose stream has neither an event nor a command that was handled; at most a hundred."""
-    yield from connection.execute(VAIN_CLAIMS).fetchall()
+def audited_claims(connection: sqlite3.Connection) -> Iterator[AuditedClaim | Malformed]:
+    """Yield the claims, all as of one moment, so that none of them is older or newer than the streams."""
+    for row in connection.execute(CLAIMS):
+        (claim,) = converted([row], CLAIM_ROW)
+        yield claim if isinstance(claim, Malformed) else AuditedClaim(*claim)
 
 
 def is_past(row: object, cursor: Offset) -> bool:

@@ -165,7 +165,7 @@ def has_tables(database: Path) -> bool:
     if not database.exists():
         return False
     with closing(read_only(database)) as connection:
-        return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,)
+        return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def read_only(database: Path) -> sqlite3.Connection:

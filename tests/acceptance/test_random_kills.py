@@ -44,8 +44,8 @@ def planned(random_: random.Random, whole: int) -> Iterator[Kill]:
 def test_twenty_kills_at_random_moments_lose_nothing_and_double_nothing(
     shop: CommandLine, folder: Path, real_commands: Path, figures: dict[str, Any]
 ) -> None:
-    seed = int(os.environ.get("TWOFOLD_TEST_SEED") or random.randrange(1 << 32))
-    print(f"TWOFOLD_TEST_SEED={seed}")  # noqa: T201 a failed run is repeated with it
+    seed = int(os.environ.get("KILL_SEED") or random.randrange(1 << 32))
+    print(f"KILL_SEED={seed}")  # noqa: T201 a failed run is repeated with it
     ledger = folder / "ledger"
     landed = [
         carry_out(kill, shop, ledger, real_commands)

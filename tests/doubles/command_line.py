@@ -118,8 +118,12 @@ class CommandLine:
 
     def run(self, *arguments: str | Path, stdin: bytes = b"") -> Finished:
         """Run a command on the data folder to its end."""
+        return self.run_plain(*arguments, "--data", self.data, "--config", self.config, stdin=stdin)
+
+    def run_plain(self, *arguments: str | Path, stdin: bytes = b"") -> Finished:
+        """Run a command to its end, with no option that is not among the arguments, beside the data folder."""
         done = subprocess.run(
-            [TWOFOLD, *arguments, "--data", self.data, "--config", self.config],
+            [TWOFOLD, *arguments],
             input=stdin,
             capture_output=True,
             env=ENVIRONMENT,

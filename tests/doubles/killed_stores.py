@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 import msgspec
 from twofold import Config
-from twofold.actors.domain import Domain
+from twofold.actors.definitions import Domain
 from twofold.runtime.stores import OpenStores, Stores, open_folder
 from twofold.stores.files import Files
 from twofold.stores.protocols import EventStore, Log, ReadStore

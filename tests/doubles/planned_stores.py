@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 
 import anyio
-from twofold.actors.domain import Domain
+from twofold.actors.definitions import Domain
 from twofold.runtime.config import Config
 from twofold.runtime.stores import OpenStores, Stores, open_folder
 from twofold.stores.memory import MemoryEventStore, MemoryLog, MemoryReadStore

@@ -269,4 +269,4 @@ async def test_a_wait_for_a_halted_projector_comes_back_at_once_and_says_so(tmp_
         for receipt in (waited, later):
             assert (receipt.stage, receipt.timed_out) == ("handled", False)
             assert "broken failed at position 2" in (receipt.projector_halted or "")
-        assert runtime._in_flight._unprojected == []
+        assert runtime._pipeline.in_flight._unprojected == []

@@ -130,5 +130,5 @@ async def test_queries_go_on_while_a_write_to_the_read_database_is_under_way(con
         await apply.reached.wait()
         assert (await runtime.query("accounts")).value == ["1"]
         apply.open()
-        await until(lambda: runtime._projected.value == 2)
+        await until(lambda: runtime._pipeline.projected.value == 2)
         assert (await runtime.query("accounts")).value == ["1", "2"]

@@ -1,6 +1,5 @@
 """Every mistake of a registration is told at once, with the function that made it."""
 
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

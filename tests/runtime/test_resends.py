@@ -257,14 +257,14 @@ async def test_what_the_handler_handles_while_the_validator_reads_back_is_under_
 
     async def read_back_only_when_it_is_handled() -> None:
         await gate.reached.wait()
-        await until(lambda: runtime._handled.value == 2)
+        await until(lambda: runtime._pipeline.handled.value == 2)
         gate.open()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read_back_only_when_it_is_handled)
         async with runtime:
-            assert runtime._in_flight._flights == {}
-            assert runtime._in_flight.logged == 0
+            assert runtime._pipeline.in_flight._flights == {}
+            assert runtime._pipeline.in_flight.logged == 0
 
 
 async def test_an_id_that_stands_twice_in_the_log_gets_one_outcome_and_one_set_of_events() -> None:
@@ -280,4 +280,4 @@ async def test_an_id_that_stands_twice_in_the_log_gets_one_outcome_and_one_set_o
         assert (outcome.status, outcome.offset, outcome.events) == ("handled", 1, 1)
         assert len(await runtime.history("account-1")) == 1
         assert len(await runtime.history("account-2")) == 1
-        assert runtime._in_flight._flights == {}
+        assert runtime._pipeline.in_flight._flights == {}

@@ -302,7 +302,7 @@ async def test_a_validator_that_restarts_takes_back_what_is_under_way(config: Co
         assert (again.offset, again.repeated) == (1, True)
         commit.open()
         await runtime.submit(OpenAccount("2", "Ada"), command_id="o2", wait="handled")
-        assert runtime._in_flight.logged == 0
+        assert runtime._pipeline.in_flight.logged == 0
 
 
 async def test_a_commit_that_a_restart_cuts_off_is_told_to_those_who_wait_and_to_the_projector(config: Config) -> None:

@@ -25,7 +25,7 @@ async def test_what_was_accepted_is_handled_and_projected_before_the_block_is_le
     async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
         await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(50)])
     assert sum(len(commit.outcomes) for commit in plan.commits) == 50
-    assert (runtime._projector.state, runtime._projected.value) == ("stopped", 50)
+    assert (runtime._pipeline.projector.state, runtime._pipeline.projected.value) == ("stopped", 50)
 
 
 async def test_callers_who_wait_while_the_block_is_left_are_answered(config: Config) -> None:
@@ -68,7 +68,7 @@ async def test_what_is_not_done_within_the_limit_waits_for_the_next_start(config
             await gate.reached.wait()
 
             async def let_go_once_it_is_cancelled() -> None:
-                await until(lambda: all(role._stopping for role in runtime._roles))
+                await until(lambda: all(role._stopping for role in runtime._pipeline.roles))
                 gate.open()  # the write ends after all: it was begun, and is shielded
 
             tasks.start_soon(let_go_once_it_is_cancelled)
@@ -101,7 +101,7 @@ async def test_a_cancelled_block_stops_every_role_and_loses_nothing(config: Conf
             scope.cancel()
             await anyio.sleep_forever()
     assert scope.cancelled_caught
-    assert [role.state for role in runtime._roles] == ["stopped"] * 3
+    assert [role.state for role in runtime._pipeline.roles] == ["stopped"] * 3
     async with Runtime(accounts_app(), config) as runtime:
         await runtime.settled()
         assert (await runtime.query("accounts")).value == ["1"]

@@ -126,7 +126,7 @@ async def test_a_query_for_a_position_that_is_not_reached_in_time_says_where_it_
                 raised.append(error)
 
         tasks.start_soon(ask)
-        await until(lambda: runtime._projected._waiting)
+        await until(lambda: runtime._pipeline.projected._waiting)
         clock.advance(2.9)
         await turns()
         assert raised == []
@@ -143,8 +143,7 @@ async def test_a_validator_past_its_time_refuses_its_own_command_only(config: Co
         begun.append(command.owner)
         if command.owner == "slow":
             await anyio.sleep_forever()
-        return
-        yield Reject("never")
+            yield Reject("never")
 
     async with (
         Runtime(app, config, clock=clock) as runtime,
@@ -160,7 +159,7 @@ async def test_a_validator_past_its_time_refuses_its_own_command_only(config: Co
         assert (slow.answer.validator, slow.answer.seconds) == ("ask_around", 1.0)
         assert quick.receipt().stage == "accepted"
         assert len(begun) == 2, "they ran at once"
-        assert "s" not in runtime._in_flight._flights, "the id of the refused one is free"
+        assert "s" not in runtime._pipeline.in_flight._flights, "the id of the refused one is free"
 
 
 async def test_many_waits_of_different_lengths_each_run_out_in_their_own_time(config: Config) -> None:
@@ -178,7 +177,7 @@ async def test_many_waits_of_different_lengths_each_run_out_in_their_own_time(co
 
             tasks.start_soon(submit)
         await commit.reached.wait()
-        await until(lambda: runtime._in_flight.logged == 4)
+        await until(lambda: runtime._pipeline.in_flight.logged == 4)
         for expired in (1, 2, 3, 4):
             clock.advance(1.0)
             await turns()

@@ -42,7 +42,7 @@ class Tree:
             lambda: Worker(self.clock, self.seen),
             self.clock,
             core=core,
-            policy=policy or RestartPolicy(),
+            policy=policy,
             **more,
         )
 

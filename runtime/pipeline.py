@@ -1,0 +1,187 @@
+"""The pipeline of one runtime: its actors over the open stores, how they are wired, started, awaited and stopped."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+from anyio import CancelScope
+from anyio.abc import TaskGroup
+
+from ..actors.command_handler import CommandHandler
+from ..actors.definitions import Domain
+from ..actors.domain import Answer
+from ..actors.event_feed import EventFeed
+from ..actors.in_flight import InFlight
+from ..actors.kernel.actor import Actor
+from ..actors.kernel.clock import Clock
+from ..actors.kernel.supervisor import RestartPolicy, Role
+from ..actors.kernel.watermark import Watermark
+from ..actors.projector import Projector
+from ..actors.space import Space
+from ..actors.statistics import RoleStatistics, statistics_of
+from ..actors.validator import Validator
+from ..stores.errors import Corruption, StorageFailed
+from ..stores.records import Position
+from .config import Config
+from .queries import NotProjected, ProjectorHalted, ask
+from .stores import Stores
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Validator, command handler and projector, with what outlives each of their actors."""
+
+    def __init__(self, domain: Domain, config: Config, clock: Clock, stores: Stores, head: Position) -> None:
+        """Wire the actors over `stores`, whose history ends at `head`."""
+        self._domain = domain
+        self._config = config
+        self._clock = clock
+        self._stores = stores
+        self.feed = EventFeed(stores.events, head)
+        self.in_flight = InFlight()
+        self.handled = Watermark()
+        self.projected = Watermark()
+        self._space = Space(clock)
+        halted = self.in_flight.projection_halted
+        self.projector = self._role("projector", self._new_projector, core=False, halted=halted)
+        self.handler = self._role("command handler", self._new_handler, core=True)
+        self.validator = self._role("validator", self._new_validator, core=True)
+
+    async def start(self, tasks: TaskGroup) -> None:
+        """Start each role in `tasks`, after those that it hands its work to."""
+        for role in self.roles:
+            await tasks.start(role.live)
+
+    async def stop(self, limit: float) -> None:
+        """Stop all in order; after `limit` seconds end them where they stand, which loses nothing."""
+        with anyio.move_on_after(limit):
+            await self.validator.stop()
+            await self._until(self.handler, self.handled, self._stores.log.end())
+            await self.handler.stop()
+            await self._until(self.projector, self.projected, self.feed.head)
+            await self.projector.stop()
+        for role in self.roles:
+            role.cancel()
+        for role in self.roles:
+            await role.until_ended()  # whatever write it has begun may still tell its callers how it ended
+        self.in_flight.fail_all()
+
+    async def reach(self, position: Position, timeout: float | None) -> None:
+        """Return once the read database is at `position`.
+
+        Raises:
+            NotProjected: it did not get there within `timeout` seconds.
+            ProjectorHalted: it will not get there, because a projection failed.
+        """
+        if self.projected.value >= position:
+            return
+        with CancelScope() as limit:
+            timer = None if timeout is None else self._clock.call_later(timeout, limit.cancel)
+            try:
+                await self._until(self.projector, self.projected, position)
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        if self.projected.value >= position:
+            return
+        if self.projector.state == "halted":
+            raise ProjectorHalted(self.projected.value, self.projector.failure)
+        raise NotProjected(position, self.projected.value)
+
+    async def settled(self) -> None:
+        """Return once all that is in the log by now is handled, and its events are projected.
+
+        Raises:
+            ProjectorHalted: that will not happen, because a projection failed.
+        """
+        await self._until(self.handler, self.handled, self._stores.log.end())
+        await self.reach(self.feed.head, None)
+
+    def statistics(self) -> Sequence[RoleStatistics]:
+        """Return how each role is doing, at this moment."""
+        accepted = self._stores.log.end()
+        return (
+            statistics_of(self.validator, accepted),
+            statistics_of(self.handler, accepted),
+            statistics_of(self.projector, self.feed.head),
+        )
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """All roles, each after those that it hands its work to."""
+        return (self.projector, self.handler, self.validator)
+
+    async def _until(self, role: Role, mark: Watermark, height: int) -> None:
+        """Return once `mark` has reached `height`, or `role` has ended, so that it never will."""
+        async with anyio.create_task_group() as tasks:
+
+            async def give_up() -> None:
+                await role.until_ended()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(give_up)
+            await mark.reach(height)
+            tasks.cancel_scope.cancel()
+
+    async def _ask(self, name: str, /, **parameters: object) -> Answer:
+        return await ask(self._domain, self._stores.read, name, parameters)
+
+    def _role(
+        self, name: str, create: Callable[[], Actor[Any]], *, core: bool, halted: Callable[[str], None] | None = None
+    ) -> Role:
+        policy = RestartPolicy(
+            self._config.supervision.backoff_first,
+            self._config.supervision.backoff_longest,
+            self._config.supervision.restarts,
+            self._config.supervision.within,
+        )
+        fatal = StorageFailed, Corruption
+        return Role(name, create, self._clock, core=core, policy=policy, fatal=fatal, halted=halted)
+
+    def _new_validator(self) -> Actor[Any]:
+        settings = self._config.validator
+        return Validator(
+            self._domain,
+            self._stores.log,
+            self._stores.events,
+            self.in_flight,
+            self.handled,
+            self._space,
+            self._ask,
+            self._clock,
+            mailbox=settings.mailbox,
+            batch=settings.batch,
+            time_limit=settings.timeout,
+            max_unhandled=settings.max_unhandled,
+        )
+
+    def _new_handler(self) -> Actor[Any]:
+        settings = self._config.handler
+        return CommandHandler(
+            self._domain,
+            self._stores.log,
+            self._stores.events,
+            self.feed,
+            self.in_flight,
+            self.handled,
+            self._space,
+            self._clock,
+            mailbox=settings.batch * 2,
+            batch=settings.batch,
+            cached_states=settings.cached_states,
+        )
+
+    def _new_projector(self) -> Actor[Any]:
+        settings = self._config.projector
+        return Projector(
+            self._domain,
+            self.feed,
+            self._stores.read,
+            self.in_flight,
+            self.projected,
+            self._space,
+            self._clock,
+            mailbox=settings.batch * 2,
+            batch=settings.batch,
+        )

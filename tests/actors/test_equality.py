@@ -1,0 +1,97 @@
+"""Equal commands have equal digests, and others have not."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+from twofold.actors.codec import Codec
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Point(NamedTuple):
+    x: Decimal
+    y: Decimal
+
+
+@dataclass(frozen=True)
+class Place:
+    at: Decimal
+
+
+class Line(Struct, frozen=True):
+    sku: str
+    price: Decimal
+
+
+class Wide(Struct, frozen=True):
+    lines: tuple[Line, ...] = ()
+    best: Line | None = None
+    worst: Line | None = None
+    either: int | float = 0
+    number: float = 0.0
+    point: Point | None = None
+    place: Place | None = None
+    prices: dict[str, Decimal] = {}
+    tags: frozenset[Decimal] = frozenset()
+    at: datetime | None = None
+    free: Any = None
+
+
+def digest(data: bytes) -> bytes:
+    codec = Codec("wide", Wide)
+    value = codec.decode(data)
+    return codec.digest(value, codec.encode(value))
+
+
+SAME = [
+    (b'{"lines":[{"sku":"A","price":"2.5"}]}', b'{"lines":[{"price":"2.500","sku":"A"}]}'),
+    (b'{"best":{"sku":"A","price":"1E2"}}', b'{"best":{"sku":"A","price":"100"}}'),
+    (b'{"worst":{"sku":"A","price":"1E2"}}', b'{"worst":{"sku":"A","price":"100.0"}}'),
+    (b'{"either":1}', b'{"either":1.0}'),
+    (b'{"number":1}', b'{"number":1.0}'),
+    (b'{"number":-0.0}', b'{"number":0}'),
+    (b'{"point":["1.0","2"]}', b'{"point":["1","2.00"]}'),
+    (b'{"place":{"at":"1.0"}}', b'{"place":{"at":"1"}}'),
+    (b'{"prices":{"a":"1.0","b":"2"}}', b'{"prices":{"b":"2.0","a":"1"}}'),
+    (b'{"tags":["1.0","2"]}', b'{"tags":["2.0","1","1.00"]}'),
+    (b'{"at":"2026-01-01T00:30:00+02:00"}', b'{"at":"2025-12-31T22:30:00Z"}'),
+    (b'{"free":{"a":[1,{"b":2.0}]}}', b'{"free":{"a":[1.0,{"b":2}]}}'),
+]
+DIFFERENT = [
+    (b'{"best":{"sku":"A","price":"1"}}', b'{"worst":{"sku":"A","price":"1"}}'),
+    (b'{"lines":[{"sku":"2.5","price":"1"}]}', b'{"lines":[{"sku":"2.50","price":"1"}]}'),
+    (b'{"either":1}', b'{"either":1.5}'),
+    (b'{"prices":{"a":"1"}}', b'{"prices":{"b":"1"}}'),
+    (b'{"free":["1"]}', b'{"free":[1]}'),
+    (b'{"at":"2026-01-01T00:00:00"}', b'{"at":"2026-01-01T00:00:00Z"}'),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_equal_values_have_equal_digests(one: bytes, other: bytes) -> None:
+    assert digest(one) == digest(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_different_values_have_different_digests(one: bytes, other: bytes) -> None:
+    assert digest(one) != digest(other)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=6), st.integers(0, 5), st.integers(0, 5))
+def test_a_decimal_has_one_digest_however_many_zeros_it_is_written_with(value: Decimal, left: int, right: int) -> None:
+    def spelled(zeros: int) -> bytes:
+        return f'{{"best":{{"sku":"A","price":"{value}{"0" * zeros}E0"}}}}'.encode()
+
+    assert digest(spelled(left)) == digest(spelled(right))
+
+
+def test_the_wire_name_counts() -> None:
+    one, other = Codec("one", Line), Codec("other", Line)
+    line = Line("A", Decimal(1))
+    assert one.digest(line, one.encode(line)) != other.digest(line, other.encode(line))

@@ -1,0 +1,262 @@
+"""The installed command: help, settings, what it reads from a data folder, and the exit codes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click import Command, Context, Group
+from twofold.runtime.cli import main
+from twofold.runtime.exit_codes import ExitCode
+
+from tests.doubles.command_line import CommandLine
+
+PRICES = ("1.5", "2.5", "3.25")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """Return a shop with one product that was repriced twice, and one order."""
+    with CommandLine(tmp_path_factory.mktemp("shop") / "data") as shop:
+        commands = [{"type": "product.reprice", "id": p, "data": {"sku": "A 1", "price": p}} for p in PRICES]
+        lines = [{"sku": "A 1", "quantity": 2, "unit_price": "1.5"}]
+        commands.append({"type": "order.place", "data": {"order_id": "7", "country": "Curaçao", "lines": lines}})
+        sent = shop.run("send", "-", stdin="\n".join(map(json.dumps, commands)).encode())
+        assert sent.code == 0, sent
+        yield shop
+
+
+def all_commands(group: Group, *path: str) -> Iterator[tuple[str, Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, Group):
+            yield from all_commands(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(all_commands(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_commands_help_has_examples_that_are_its_own(name: str) -> None:
+    command = COMMANDS[name]
+    help_ = command.get_help(Context(command, info_name=name))
+    examples = help_.partition("Example")[2].partition("Options:")[0]
+    assert f"twofold {name}" in examples
+    assert {"--data", "--config"} <= set(help_.split()), "it takes a data folder and a configuration"
+
+
+def test_the_main_help_lists_the_exit_codes_and_how_to_begin() -> None:
+    help_ = main.get_help(Context(main, info_name="twofold"))
+    for code in ExitCode:
+        assert any(line.split()[:1] == [str(code.value)] for line in help_.splitlines()), code
+    assert "twofold check" in help_
+
+
+def test_a_good_configuration_is_said_to_be_good(shop: CommandLine) -> None:
+    checked = shop.run("check")
+    assert (checked.code, checked.err) == (0, "")
+    assert f"{shop.config}: good" in checked.out
+    assert str(shop.data) in checked.out
+    assert "order.place" in checked.out
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[log]\nsegment_byte = 1", "segment_byte"),
+        ('[log]\nsegment_bytes = "64 parsecs"', "log.segment_bytes"),
+        ("[lock]\n", "lock"),
+        ("[data]\ndir = 5", "data.dir"),
+        ("no toml", "is no TOML"),
+        ('[app]\ndomain = "nowhere:app"', "nowhere"),
+        ('[app]\ndomain = "json:app"', 'app.domain = "json:app"'),
+        ("", "names no domain"),
+    ],
+)
+def test_a_bad_configuration_is_refused_by_its_name(tmp_path: Path, text: str, named: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text, encoding="utf-8")
+    checked = CommandLine(tmp_path / "data", config).run("check")
+    assert (checked.code, checked.out) == (ExitCode.CONFIGURATION, "")
+    assert checked.err.startswith("Error: ")
+    assert named in checked.err
+    assert "Traceback" not in checked.err
+    assert not (tmp_path / "data").exists(), "a check starts nothing"
+
+
+def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
+    checked = CommandLine(tmp_path / "data", tmp_path / "missing.toml").run("check")
+    assert checked.code == ExitCode.CONFIGURATION
+    assert f"{tmp_path}/missing.toml cannot be read" in checked.err
+
+
+def test_a_query_answers_as_json_or_for_people(shop: CommandLine) -> None:
+    as_json = shop.run("query", "shop.product", "sku=A 1", "--json")
+    assert as_json.answer["value"]["price"] == PRICES[-1]
+    assert as_json.answer["position"] == 4
+    for_people = shop.run("query", "shop.product", "sku=A 1")
+    assert for_people.answer == as_json.answer["value"]
+    assert len(for_people.out.splitlines()) > 1
+    assert for_people.err == as_json.err == "at position 4 of 4\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["shop.nothing"], ExitCode.NOT_DONE, "No query is called 'shop.nothing'. There are: shop.order"),
+        (["shop.order"], ExitCode.NOT_DONE, "missing required parameter `id`. It takes id."),
+        (["shop.order", "id=7", "x=1"], ExitCode.NOT_DONE, "unknown parameter `x`"),
+        (["shop.top_countries", "limit=many"], ExitCode.NOT_DONE, "`limit`"),
+        (["shop.top_countries", "limit=0"], ExitCode.NOT_DONE, "`limit`"),
+        (["shop.top_countries", "limit"], ExitCode.USAGE, "'limit' is not of the form KEY=VALUE"),
+        (["shop.top_countries", "=3"], ExitCode.USAGE, "'=3' is not of the form KEY=VALUE"),
+        (["shop.top_countries", "limit=1", "limit=2"], ExitCode.USAGE, "'limit' is given twice"),
+        ([], ExitCode.USAGE, "NAME"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_answered_with_why(
+    shop: CommandLine, arguments: list[str], code: ExitCode, said: str
+) -> None:
+    asked = shop.run("query", *arguments)
+    assert (asked.code, asked.out) == (code, "")
+    assert said in asked.err
+    assert "Traceback" not in asked.err
+
+
+def test_a_parameter_may_hold_an_equals_sign_and_any_letter(shop: CommandLine) -> None:
+    assert shop.run("query", "shop.product", "sku=a=ü", "--json").answer["value"] is None
+
+
+def test_history_tells_every_event_with_its_command(shop: CommandLine) -> None:
+    events = shop.run("history", "product-A 1", "--json").answers
+    assert [(event["version"], event["event"]["price"], event["command_id"]) for event in events] == [
+        (version, price, price) for version, price in enumerate(PRICES, start=1)
+    ]
+    for_people = shop.run("history", "product-A 1").out
+    assert all(f'{{"price":"{price}"}}' in for_people for price in PRICES)
+    assert "Curaçao" in shop.run("history", "order-7").out
+
+
+@pytest.mark.parametrize(
+    ("options", "version", "price"),
+    [
+        ([], 3, "3.25"),
+        (["--version", "2"], 2, "2.5"),
+        (["--version", "0"], 0, None),
+        (["--at", "2000-01-01T00:00:00Z"], 0, None),
+        (["--at", "2999-01-01T00:00:00+05:30"], 3, "3.25"),
+    ],
+)
+def test_a_state_is_that_of_any_version_or_time(
+    shop: CommandLine, options: list[str], version: int, price: str | None
+) -> None:
+    found = shop.run("state", "product-A 1", *options, "--json").answer
+    assert (found["stream"], found["version"], found["state"]) == ("product-A 1", version, {"price": price})
+
+
+def test_a_state_at_the_time_of_an_event_holds_that_event_and_no_later_one(shop: CommandLine) -> None:
+    first = shop.run("history", "product-A 1", "--json").answers[0]
+    found = shop.run("state", "product-A 1", "--at", first["time"], "--json").answer
+    same_moment = [e for e in shop.run("history", "product-A 1", "--json").answers if e["time"] == first["time"]]
+    assert found["version"] == len(same_moment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["history", "product-B"], ExitCode.NOT_DONE, "There is no stream 'product-B'"),
+        (["history", "product"], ExitCode.NOT_DONE, "a stream is category-key"),
+        (["history", "horse-1"], ExitCode.NOT_DONE, "the categories are product, order, return"),
+        (["state", "product-B"], ExitCode.NOT_DONE, "There is no stream 'product-B'"),
+        (["state", "product-A 1", "--version", "4"], ExitCode.NOT_DONE, "Its versions are 1 to 3"),
+        (["state", "product-A 1", "--version", "-1"], ExitCode.USAGE, "--version"),
+        (["state", "product-A 1", "--at", "noon"], ExitCode.USAGE, "'noon' is no time. Write 2011-"),
+        (["state", "product-A 1", "--at", "2011-05-31T12:00:00"], ExitCode.USAGE, "has no time zone"),
+        (["state", "product-A 1", "--at", "2011-05-31T12:00:00Z", "--version", "1"], ExitCode.USAGE, "not by both"),
+        (["log", "dump", "--after", "-1"], ExitCode.USAGE, "--after"),
+        (["log", "dump", "--limit", "0"], ExitCode.USAGE, "--limit"),
+        (["verify", "--head", "nonsense"], ExitCode.NOT_DONE, "nonsense"),
+        (["send", "/nowhere.ndjson"], ExitCode.USAGE, "/nowhere.ndjson"),
+        (["sell"], ExitCode.USAGE, "No such command 'sell'"),
+    ],
+)
+def test_what_is_not_there_or_not_understood_is_named(
+    shop: CommandLine, arguments: list[str], code: ExitCode, said: str
+) -> None:
+    asked = shop.run(*arguments)
+    assert (asked.code, asked.out) == (code, "")
+    assert said in asked.err
+    assert "Traceback" not in asked.err
+
+
+def test_status_counts_what_is_there(shop: CommandLine) -> None:
+    status = shop.run("status", "--json").answer
+    marks = {name: status[name] for name in ("log_end", "handled", "head", "projected", "held_by")}
+    assert marks == {"log_end": 4, "handled": 4, "head": 4, "projected": 4, "held_by": None}
+    assert status["folder"] == str(shop.data)
+    assert status["write_db_bytes"] == (shop.data / "write.db").stat().st_size
+    for_people = shop.run("status").out
+    assert "not open in any process" in for_people
+    assert "offset 4" in for_people
+
+
+def test_the_log_can_be_dumped_from_an_offset_and_up_to_a_number(shop: CommandLine) -> None:
+    assert [entry["offset"] for entry in shop.run("log", "dump", "--json").answers] == [1, 2, 3, 4]
+    (entry,) = shop.run("log", "dump", "--after", "1", "--limit", "1", "--json").answers
+    assert (entry["offset"], entry["id"], entry["stream"]) == (2, "2.5", "product-A 1")
+    assert entry["data"] == {"sku": "A 1", "price": "2.5"}
+    assert (shop.data / "log" / entry["file"]).exists()
+    nothing = shop.run("log", "dump", "--after", "4")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "product.reprice" in shop.run("log", "dump", "--limit", "1").out
+
+
+def test_a_sound_folder_verifies_and_a_damaged_one_does_not(shop: CommandLine, tmp_path: Path) -> None:
+    sound = shop.run("verify", "--json")
+    assert (sound.code, sound.answer["faults"]) == (0, [])
+    damaged = CommandLine(tmp_path / "data")
+    for file in (file for file in shop.data.rglob("*") if file.is_file()):
+        copy = damaged.data / file.relative_to(shop.data)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    (segment,) = (damaged.data / "log").glob("*.log")
+    content = bytearray(segment.read_bytes())
+    content[-1] ^= 1
+    segment.write_bytes(content)
+    found = damaged.run("verify", "--json")
+    assert found.code == ExitCode.NOT_DONE
+    assert found.answer["faults"]
+    assert segment.name in found.out
+    refused = damaged.run("send", "-")
+    assert (refused.code, refused.out) == (ExitCode.CORRUPTION, "")
+    assert segment.name in refused.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["query", "shop.totals"], ["history", "order-1"], ["state", "order-1"], ["status"], ["log", "dump"], ["verify"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_reading_where_nothing_is_says_so_and_makes_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    asked = CommandLine(tmp_path / "data").run(*arguments)
+    assert (asked.code, asked.out) == (ExitCode.NOT_DONE, "")
+    assert str(tmp_path / "data") in asked.err
+    assert len(asked.err.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_data_folder_of_the_configuration_is_used_unless_another_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    domain = f'[app]\ndomain = "examples.shop.domain:app"\n[data]\ndir = "{tmp_path}/configured"\n'
+    config.write_text(domain, encoding="utf-8")
+    assert str(tmp_path / "named") in CommandLine(tmp_path / "named", config).run("check").out
+    named_nowhere = CommandLine(tmp_path / "named", config).run_plain("check", "--config", config)
+    assert f"Data folder: {tmp_path}/configured" in named_nowhere.out
+
+
+def test_the_configuration_of_the_working_directory_is_the_default(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[app]\ndomain = "examples.shop.domain:app"\n', encoding="utf-8")
+    checked = CommandLine(tmp_path / "x").run_plain("check")
+    assert checked.code == 0, checked
+    assert f"{tmp_path}/config.toml: good. Data folder: {tmp_path}/data" in checked.out
