@@ -94,7 +94,7 @@ async def test_effects_that_can_never_be_done_are_refused_and_the_others_go(stub
     ends = await purger.deliver(
         [
             effect("no json", "{"),
-            effect("no purge", '{"everything":true}'),
+            effect("no purge", '{"urls":["/a"],"everything":true}'),
             effect("empty", "{}"),
             effect("elsewhere", Purge(urls=("/fine", "https://evil.example/"))),
             *pages("a"),
@@ -161,6 +161,13 @@ async def test_denied_access_pauses_all_that_was_not_done(stub: CdnStub, purger:
         [*pages("a"), effect("b", Purge(tags=("b",))), effect("c", Purge(hosts=("shop.example",)))]
     )
     assert kinds(ends) == [Delivered, Paused, Paused]
+
+
+async def test_an_effect_with_a_bad_item_is_refused_though_another_part_may_yet_succeed(
+    stub: CdnStub, purger: CdnPurger
+) -> None:
+    stub.plays.extend([refused(400, 1094, "bad item"), answer(503, b"")])
+    assert kinds(await purger.deliver([effect("both", Purge(urls=("/bad",), tags=("t",)))])) == [Refused]
 
 
 async def test_parts_that_were_done_are_not_sent_again(stub: CdnStub, purger: CdnPurger) -> None:
