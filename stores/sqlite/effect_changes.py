@@ -42,7 +42,10 @@ RELEASE = f"""
 UPDATE effects SET state = ?, attempts = CASE ? WHEN 'pending' THEN 0 ELSE attempts END, changed = ?
 WHERE {OF_THESE_IDS}
 """  # noqa: S608 - our own words
-FORGET = f"DELETE FROM effects INDEXED BY finished WHERE {FINISHED} AND changed < ?"  # noqa: S608 - our own words
+FORGET = f"""
+DELETE FROM effects INDEXED BY finished
+WHERE consumer IN (SELECT name FROM consumers) AND {FINISHED} AND changed < ?
+"""  # noqa: S608 - our own words
 
 States: TypeAlias = Collection[str | None]
 MAY_BEGIN: States = ("pending", "retry", "sending")

@@ -25,4 +25,4 @@ CREATE TABLE effects (
 
 CREATE INDEX unfinished ON effects (consumer, position, ordinal, state) WHERE state NOT IN ('done', 'discarded');
 
-CREATE INDEX finished ON effects (changed, consumer, state) WHERE state IN ('done', 'discarded');
+CREATE INDEX finished ON effects (consumer, state, changed) WHERE state IN ('done', 'discarded');
