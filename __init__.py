@@ -4,6 +4,10 @@ Everything that an application imports is here, and nothing else is.
 """
 
 from .actors.domain import Answer, Ask, Claim, Context, EventMeta, Reject, sql
+from .actors.email import Attachment, Email
+from .actors.function_deliverer import Undeliverable
+from .actors.purge import Purge
+from .actors.retry import Retry
 from .actors.submission import (
     CommandIdReused,
     CommandRefused,
@@ -31,12 +35,14 @@ __all__ = [
     "Answer",
     "App",
     "Ask",
+    "Attachment",
     "BadParameters",
     "Claim",
     "CommandIdReused",
     "CommandRefused",
     "Config",
     "Context",
+    "Email",
     "EventMeta",
     "Fault",
     "JsonCommand",
@@ -48,16 +54,19 @@ __all__ = [
     "OutcomeUnknown",
     "Overloaded",
     "ProjectorHalted",
+    "Purge",
     "ReadDb",
     "Receipt",
     "RecordedEvent",
     "RegistrationError",
     "Reject",
+    "Retry",
     "Runtime",
     "Statement",
     "Stopping",
     "StreamState",
     "TwofoldError",
+    "Undeliverable",
     "UnknownQuery",
     "UnknownStream",
     "ValidatorFailed",

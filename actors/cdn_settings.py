@@ -34,7 +34,7 @@ class CdnSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Scheme and host of the site: paths are joined to it, and nothing outside of it is purged."""
     zone_id: str = ""
     """Cloudflare's id of the zone, 32 hexadecimal digits."""
-    token: str = ""
+    token: Annotated[str, Meta(extra={"secret": True})] = ""
     """An API token with the permission Zone.Cache Purge for the zone. It is shown nowhere."""
     items_per_call: Annotated[int, Meta(ge=1, le=500)] = 100
     """The most URLs, tags, prefixes or hosts in one call."""

@@ -1,18 +1,21 @@
 """What a domain registered: its types and functions, complete, checked and frozen."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ..stores.records import ProjectionSchema, Statement
 from .codec import Codec
 from .domain import Context, EventMeta
+from .retry import Retry
 
 __all__ = [
     "CommandDefinition",
     "DeciderDefinition",
     "Domain",
+    "EffectDefinition",
+    "EffectKind",
     "EventDefinition",
     "ProjectionHandler",
     "QueryDefinition",
@@ -67,6 +70,40 @@ class CommandDefinition(Struct, frozen=True):
     """Whether any of the validators does."""
 
 
+EffectKind: TypeAlias = Literal["email", "purge", "call"]
+
+
+class EffectDefinition(Struct, frozen=True):
+    """A consumer of effects: what it does for which events, and how it goes on when that fails.
+
+    Durations are in seconds.
+    """
+
+    name: str
+    kind: EffectKind
+    call: Callable[[Any, EventMeta], Any]
+    """Renders an event into e-mails or purges; the user's own consumer is called to do its work itself."""
+    events: frozenset[str]
+    """The wire names of the events that matter to it."""
+    retry: Retry
+    at_most_once: bool = False
+    """Whether an attempt whose end a crash left unknown is parked rather than made again."""
+    by_stream: bool = True
+    """Whether the effects of one stream keep their order."""
+    after_projection: bool = False
+    """Whether it waits until the serving read database has applied the event."""
+    concurrency: int = 1
+    """How many calls of its deliverer run at once."""
+    rate: float | None = None
+    """The most effects a second, or as many as there are."""
+    window: float = 0.0
+    """How long an effect waits for others, so that they go in one call."""
+    timeout: float = 30.0
+    """How long one call of the user's own function may take."""
+    from_start: bool = False
+    """Whether it begins with the first event of all, and not with those after its registration."""
+
+
 ProjectionHandler: TypeAlias = Callable[[Any, EventMeta], Iterable[Statement] | None]
 
 
@@ -90,3 +127,4 @@ class Domain(Struct, frozen=True):
     projected: Mapping[str, Sequence[tuple[int, ProjectionHandler]]]
     """By an event's wire name: who projects it, each with the index of its projection."""
     queries: Mapping[str, QueryDefinition]
+    effects: Mapping[str, EffectDefinition]

@@ -147,10 +147,12 @@ _decode_metadata = msgspec.json.Decoder(EventMetadata).decode
 class EventMeta:
     """What a projection or an effect may know of an event beside the event itself, read on demand: most ask little."""
 
-    __slots__ = ("_metadata", "_record")
+    __slots__ = ("_metadata", "_record", "effect_id")
 
-    def __init__(self, record: EventRecord) -> None:
+    def __init__(self, record: EventRecord, effect_id: str = "") -> None:
         self._record = record
+        self.effect_id = effect_id
+        """The same at every attempt, for a consumer of your own to hand on; empty for a projection."""
         self._metadata: EventMetadata | None = None
 
     @property

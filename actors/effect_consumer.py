@@ -15,8 +15,8 @@ import anyio
 from ..stores.effect_records import Conclusion, EffectRecord
 from ..stores.protocols import EffectLedger
 from ..stores.records import EventRecord
+from .definitions import Domain, EffectDefinition
 from .delivery import Delivered, Deliverer, Delivery, Paused, Refused, TryAgain
-from .domain import Domain, EffectDefinition
 from .event_feed import EventFeed
 from .kernel.actor import Actor
 from .kernel.clock import Clock
@@ -29,6 +29,7 @@ __all__ = ["EffectConsumer", "Quiet"]
 
 _READ_AT_ONCE = 1000
 _STOP_LIMIT = 10.0
+_BETWEEN_CLEANINGS = 3600.0
 _UNKNOWN_END = "the process ended while it was being sent: it may have arrived"
 
 
@@ -70,6 +71,7 @@ class EffectConsumer(Actor[EventRecord]):
         start: int,
         mailbox: int,
         batch: int,
+        keep_done: float,
         random: Random | None = None,
     ) -> None:
         super().__init__(clock, mailbox=mailbox, batch=batch)
@@ -84,7 +86,8 @@ class EffectConsumer(Actor[EventRecord]):
         self._quiet = quiet
         self._space = space
         self._start = start
-        self._random = random or Random()
+        self._keep_done = keep_done
+        self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._schedule = Schedule(by_stream=definition.by_stream)
         self._calls = anyio.Semaphore(definition.concurrency)
         self._changed = anyio.Event()
@@ -104,7 +107,7 @@ class EffectConsumer(Actor[EventRecord]):
         self._note_quiet()
 
     def companions(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        return (self._follow, self._send_what_is_due, self._watch_projection)
+        return (self._follow, self._send_what_is_due, self._watch_projection, self._forget)
 
     def made_at(self, message: EventRecord) -> int:
         return message.time
@@ -113,9 +116,7 @@ class EffectConsumer(Actor[EventRecord]):
         effects = render(self._domain, self._definition, messages)
         position, expected = messages[-1].position, self.cursor
         name = self._definition.name
-        await self._space.write(
-            lambda: self._ledger.record(name, effects, expected=expected, position=position)
-        )
+        await self._space.write(lambda: self._ledger.record(name, effects, expected=expected, position=position))
         self.cursor = position
         due = self.clock.monotonic() + self._definition.window
         for effect in effects:
@@ -271,6 +272,12 @@ class EffectConsumer(Actor[EventRecord]):
         while self._definition.after_projection:
             await self._projected.reach(self._projected.value + 1)
             self._wake()
+
+    async def _forget(self) -> None:
+        """Delete, now and then, what has been done for longer than it is to be kept."""
+        while True:
+            await self._space.write(lambda: self._ledger.forget(self.clock.now() - round(self._keep_done * 1_000_000)))
+            await self.clock.sleep(_BETWEEN_CLEANINGS)
 
     def _note_quiet(self) -> None:
         self._quiet.note(quiet=self._schedule.waiting == 0 or self.paused is not None)

@@ -17,7 +17,9 @@ __all__ = ["Attachment", "Email", "InvalidEmail", "address_of", "check_address",
 LARGEST_EMAIL = 10 << 20
 """The most bytes of text, HTML and attachments together; SES takes 40 MB, and base64 adds a third."""
 LONGEST_FIELD = 2000
-"""The most characters in an address, a subject, a header's value or a file's name."""
+"""The most characters in a subject, a header's value or a file's name."""
+LONGEST_ADDRESS = 500
+"""The most characters in an address with its name: both stay on one line of the header."""
 
 _NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
@@ -35,8 +37,8 @@ _NAMED = re.compile(rf"(?:{_QUOTED_NAME}|{_BARE_NAME})\s*<(?P<address>[^<>]*)>")
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
 _OWN_HEADERS = frozenset(
-    ("from", "sender", "to", "cc", "bcc", "apparently-to", "reply-to", "subject", "date", "message-id")
-    + ("received", "return-path", "x-twofold-effect")
+    {"from", "sender", "to", "cc", "bcc", "apparently-to", "reply-to", "subject", "date", "message-id", "received"}
+    | {"return-path", "x-twofold-effect"}
 )
 _OWN_PREFIXES = ("content-", "mime-", "resent-")
 
@@ -134,7 +136,7 @@ def check_address(name: str, field: str) -> None:
     Raises:
         InvalidEmail: it does not.
     """
-    _check_field(name, field)
+    _check_field(name, field, LONGEST_ADDRESS)
     try:
         name_and_address(field)
     except ValueError as error:
@@ -158,13 +160,13 @@ def _address_fields(email: Email) -> Iterator[tuple[str, str]]:
         yield "sender", email.sender
 
 
-def _check_field(name: str, text: str) -> None:
+def _check_field(name: str, text: str, longest: int = LONGEST_FIELD) -> None:
     if _NOT_IN_A_FIELD.search(text):
         raise InvalidEmail(name, "holds a line break or another control character")
     if _ENCODED_WORD.search(text):  # Python would decode it as it writes the header, line breaks and all
         raise InvalidEmail(name, "holds an encoded word. Write the characters themselves")
-    if len(text) > LONGEST_FIELD:
-        raise InvalidEmail(name, f"has {len(text)} characters, and {LONGEST_FIELD} are the most")
+    if len(text) > longest:
+        raise InvalidEmail(name, f"has {len(text)} characters, and {longest} are the most")
 
 
 def _check_headers(headers: dict[str, str]) -> None:

@@ -186,7 +186,7 @@ class SmtpConnection:
         Once the content is on its way the mail itself may be why, and then it must not hold up all the others for
         ever: its attempts are counted, and `slow_down` is not said.
         """
-        what = f"{self._server}, {stage}: {error or 'timed out'}"
+        what = f"{self._server}, {stage}: {str(error) or 'timed out'}"
         if any(_is_lasting(each) for each in (error, error.__cause__)):
             return Paused(what)
         if stage == "content":

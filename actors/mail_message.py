@@ -5,7 +5,8 @@ by `check_email`; here they are written so that a receiver reads what was meant.
 """
 
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
@@ -34,19 +35,32 @@ class Mail(Struct, frozen=True):
 
 
 class _WholeLines(EmailPolicy):
-    """Leaves a field of ASCII on one line.
+    """Folds a field only between its addresses, or where it is long or not ASCII.
 
-    Python would make an encoded word of a long word that it cannot break, and nobody decodes one in a
-    ``List-Unsubscribe`` or a message id.
+    Python's folding makes an encoded word of a long word, which nobody decodes in a ``List-Unsubscribe``, and loses
+    the quotes of a long name, whose comma then begins another address.
     """
 
     def fold(self, name: str, value: str) -> str:
+        if isinstance(value, AddressHeader):
+            addresses = f",{self.linesep} ".join(_written(address, self.linesep) for address in value.addresses)
+            return f"{name}: {addresses}{self.linesep}"
         line = f"{name}: {value}"
         is_plain = line.isascii() and line.isprintable() and len(line) <= LONGEST_LINE
         return f"{line}{self.linesep}" if is_plain else super().fold(name, value)
 
     def fold_binary(self, name: str, value: str) -> bytes:
         return self.fold(name, value).encode("ascii")
+
+
+def _written(address: Address, linesep: str) -> str:
+    """Return an address with its name in quotes, or in encoded words where it is not ASCII."""
+    name = address.display_name
+    if not name:
+        return address.addr_spec
+    if name.isascii():  # check_email lets neither a quote nor a backslash through
+        return f'"{name}" <{address.addr_spec}>'
+    return f"{Header(name, 'utf-8').encode(linesep=linesep)} <{address.addr_spec}>"
 
 
 _POLICY = _WholeLines(linesep=SMTP.linesep, cte_type="7bit", utf8=False)

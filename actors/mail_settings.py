@@ -38,7 +38,7 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     security: Literal["starttls", "tls", "none"] = "starttls"
     """``none`` is for a server on this machine only. A server that offers no STARTTLS is sent nothing."""
     username: str | None = None
-    password: str | None = None
+    password: Annotated[str | None, Meta(extra={"secret": True})] = None
     connections: Annotated[int, Meta(ge=1, le=64)] = 2
     """How many connections are kept open, and so how many mails are under way at once."""
     rate: Annotated[float, Meta(gt=0, le=10_000)] = 10.0

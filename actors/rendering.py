@@ -12,7 +12,8 @@ import msgspec
 from ..stores.effect_records import Effect, effect_id
 from ..stores.errors import TwofoldError
 from ..stores.records import EventRecord
-from .domain import Domain, EffectDefinition, EventMeta, storable_text
+from .definitions import Domain, EffectDefinition
+from .domain import EventMeta, storable_text
 from .email import Email, check_email
 from .purge import Purge, check_purge
 

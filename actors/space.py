@@ -25,7 +25,7 @@ class Space:
         """Whether a write waits for room."""
         return self._waiting > 0
 
-    async def write(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def write(self, write: Callable[[], Awaitable[object]]) -> None:
         """Make a write, and make it again every second for as long as the device is full.
 
         The write itself is shielded: whoever is cancelled in it goes on until its next wait, and so can note that
@@ -36,7 +36,8 @@ class Space:
             while True:
                 try:
                     with CancelScope(shield=True):
-                        return await write()
+                        await write()
+                    return
                 except DiskFull as full:
                     if not waits:
                         waits = True

@@ -11,15 +11,20 @@ from ..actors.codec import Codec
 from ..actors.definitions import (
     CommandDefinition,
     Domain,
+    EffectDefinition,
+    EffectKind,
     EventDefinition,
     ProjectionHandler,
     QueryDefinition,
     ValidatorDefinition,
 )
 from ..actors.domain import Ask
+from ..actors.quantities import read_duration
+from ..actors.retry import Retry
 from ..stores.protocols import ReadDb
 from ..stores.records import ProjectionSchema
 from .decider import Decider, check_wire_name
+from .effect_registration import define_effect
 from .projection import Projection
 from .signatures import RegistrationError, parameters_of, require_members, where
 
@@ -43,6 +48,7 @@ class App:
         self._validators: dict[type, list[ValidatorDefinition]] = {}
         self._projections: dict[str, Projection] = {}
         self._queries: dict[str, QueryDefinition] = {}
+        self._effects: dict[str, EffectDefinition] = {}
 
     def decider(
         self,
@@ -135,6 +141,75 @@ class App:
 
         return register
 
+    def email(
+        self,
+        name: str,
+        *,
+        retry: Retry | None = None,
+        at_most_once: bool = False,
+        concurrency: int = 1,
+        from_start: bool = False,
+    ) -> Callable[[F], F]:
+        """Register the consumer `name` of e-mails: a function of an event and its meta that returns an `Email`.
+
+        It may return several, or ``None``. The mails of one stream keep their order.
+
+        Raises:
+            RegistrationError: the name is taken, or the annotations do not fit.
+        """
+        return self._effect(
+            name, "email", retry, at_most_once=at_most_once, concurrency=concurrency, from_start=from_start
+        )
+
+    def purge(
+        self, name: str, *, retry: Retry | None = None, window: str = "1s", from_start: bool = False
+    ) -> Callable[[F], F]:
+        """Register the consumer `name` of purges: a function of an event and its meta that returns a `Purge`.
+
+        It is sent only after the read database has applied the event, and waits `window` for others to go with it.
+
+        Raises:
+            RegistrationError: the name is taken, or the annotations do not fit.
+        """
+        seconds = read_duration(window)
+        return self._effect(
+            name, "purge", retry, by_stream=False, after_projection=True, window=seconds, from_start=from_start
+        )
+
+    def consumer(
+        self,
+        name: str,
+        *,
+        retry: Retry | None = None,
+        at_most_once: bool = False,
+        ordered: bool = True,
+        after_projection: bool = False,
+        concurrency: int = 1,
+        rate: float | None = None,
+        timeout: str = "30s",
+        from_start: bool = False,
+    ) -> Callable[[F], F]:
+        """Register a consumer of your own: an async function of an event and its meta, called until it returns.
+
+        `meta.effect_id` is the same at every attempt. What it raises is tried again after a while; `Undeliverable`
+        parks the effect. `rate` is in calls a second.
+
+        Raises:
+            RegistrationError: the name is taken, or the annotations do not fit.
+        """
+        return self._effect(
+            name,
+            "call",
+            retry,
+            at_most_once=at_most_once,
+            by_stream=ordered,
+            after_projection=after_projection,
+            concurrency=concurrency,
+            rate=rate,
+            timeout=read_duration(timeout),
+            from_start=from_start,
+        )
+
     def domain(self) -> Domain:
         """Return all that was registered.
 
@@ -167,7 +242,17 @@ class App:
             [projection.schema for projection in self._projections.values()],
             self._handlers(),
             dict(self._queries),
+            dict(self._effects),
         )
+
+    def _effect(self, name: str, kind: EffectKind, retry: Retry | None, **settings: Any) -> Callable[[F], F]:
+        self._refuse_taken("consumer", name, self._effects)
+
+        def register(function: F) -> F:
+            self._effects[name] = define_effect(name, kind, function, self._events, retry=retry, **settings)
+            return function
+
+        return register
 
     def _handlers(self) -> dict[str, list[tuple[int, ProjectionHandler]]]:
         names = {type_: name for name, type_ in self._events.items()}

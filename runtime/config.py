@@ -16,6 +16,8 @@ from typing import Annotated, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from ..actors.cdn_settings import CdnSettings, InvalidCdnSettings, check_cdn_settings
+from ..actors.mail_settings import MailSettings
 from ..actors.quantities import read_duration, read_size
 from .settings import ConfigError, Given, given_by_environment, given_by_table, nearest, read_sections
 
@@ -86,6 +88,13 @@ class ProjectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     batch: Count = 1000
 
 
+class EffectSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How effects are entered into their ledger, and how long it keeps them."""
+
+    batch: Count = 1000
+    keep_done: Duration = 30 * 86400.0
+
+
 class QuerySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How the read database is asked."""
 
@@ -111,6 +120,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     validator: ValidatorSettings = ValidatorSettings()
     handler: HandlerSettings = HandlerSettings()
     projector: ProjectorSettings = ProjectorSettings()
+    effects: EffectSettings = EffectSettings()
+    mail: MailSettings = MailSettings()
+    cdn: CdnSettings = CdnSettings()
     queries: QuerySettings = QuerySettings()
     supervision: SupervisionSettings = SupervisionSettings()
     file: Path | None = None
@@ -145,6 +157,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         config = msgspec.structs.replace(read_sections(cls, given, environ), file=file, folder=folder)
         if config.supervision.backoff_first > config.supervision.backoff_longest:
             raise ConfigError("supervision.backoff_first is longer than supervision.backoff_longest. Swap them.")
+        try:
+            check_cdn_settings(config.cdn)
+        except InvalidCdnSettings as error:
+            raise ConfigError(*error.problems) from None
         return config
 
 

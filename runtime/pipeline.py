@@ -23,6 +23,7 @@ from ..actors.validator import Validator
 from ..stores.errors import Corruption, StorageFailed
 from ..stores.records import Position
 from .config import Config
+from .effects import Effects
 from .queries import NotProjected, ProjectorHalted, ask
 from .stores import Stores
 
@@ -47,9 +48,15 @@ class Pipeline:
         self.projector = self._role("projector", self._new_projector, core=False, halted=halted)
         self.handler = self._role("command handler", self._new_handler, core=True)
         self.validator = self._role("validator", self._new_validator, core=True)
+        self.effects = Effects(domain, config, clock, stores, self.feed, self.projected, self._space, self._role)
 
     async def start(self, tasks: TaskGroup) -> None:
-        """Start each role in `tasks`, after those that it hands its work to."""
+        """Start each role in `tasks`, after those that it hands its work to.
+
+        Raises:
+            LedgerGone: a registered consumer has no ledger any more.
+        """
+        await self.effects.register(self.feed.head)
         for role in self.roles:
             await tasks.start(role.live)
 
@@ -61,11 +68,13 @@ class Pipeline:
             await self.handler.stop()
             await self._until(self.projector, self.projected, self.feed.head)
             await self.projector.stop()
+            await self.effects.stop(self.feed.head)
         for role in self.roles:
             role.cancel()
         for role in self.roles:
             await role.until_ended()  # whatever write it has begun may still tell its callers how it ended
         self.in_flight.fail_all()
+        await self.effects.close()
 
     async def reach(self, position: Position, timeout: float | None) -> None:
         """Return once the read database is at `position`.
@@ -90,13 +99,17 @@ class Pipeline:
         raise NotProjected(position, self.projected.value)
 
     async def settled(self) -> None:
-        """Return once all that is in the log by now is handled, and its events are projected.
+        """Return once all that is in the log by now is handled, its events are projected, and their effects are done.
+
+        Effects that are parked, and consumers that are paused or halted, are not waited for.
 
         Raises:
             ProjectorHalted: that will not happen, because a projection failed.
         """
         await self._until(self.handler, self.handled, self._stores.log.end())
-        await self.reach(self.feed.head, None)
+        head = self.feed.head
+        await self.reach(head, None)
+        await self.effects.settled(head)
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
@@ -105,12 +118,13 @@ class Pipeline:
             statistics_of(self.validator, accepted),
             statistics_of(self.handler, accepted),
             statistics_of(self.projector, self.feed.head),
+            *(statistics_of(role, self.feed.head) for role in self.effects.roles),
         )
 
     @property
     def roles(self) -> tuple[Role, ...]:
         """All roles, each after those that it hands its work to."""
-        return (self.projector, self.handler, self.validator)
+        return (*self.effects.roles, self.projector, self.handler, self.validator)
 
     async def _until(self, role: Role, mark: Watermark, height: int) -> None:
         """Return once `mark` has reached `height`, or `role` has ended, so that it never will."""

@@ -86,7 +86,10 @@ def read_sections(type_: type[T], given: Iterable[Given], environ: Mapping[str, 
             problems += error.problems
     if problems:
         raise ConfigError(*problems)
-    return type_(**{name: kind(**values[name]) for name, kind in sections.items()})
+    try:
+        return type_(**{name: kind(**values[name]) for name, kind in sections.items()})
+    except TwofoldError as error:  # a section whose settings do not fit together says so as it is made
+        raise ConfigError(str(error)) from None
 
 
 def is_section(kind: object) -> bool:
@@ -124,20 +127,21 @@ def _read_value(given: Given, kind: Any, environ: Mapping[str, str]) -> object:
             return given.folder / _path_text(value)
         raise TypeError(f"No setting can be a {custom.__qualname__}")
 
-    read = _reader(kind)
     try:
-        value = given.value if read is None else read(given.value)
+        value = _read_as_marked(given, kind, environ)
         return msgspec.convert(value, kind, strict=not given.is_text, dec_hook=decode)
     except (msgspec.ValidationError, ValueError, SecretError) as error:
         # The cause is left out: the message says all, on one line.
         raise ConfigError(f"{given.source}: {error}.") from None
 
 
-def _reader(kind: Any) -> Any:
-    """Return the function that an annotation names for reading its values, or ``None``."""
-    if get_origin(kind) is not Annotated:
-        return None
-    return next((x.extra["read"] for x in kind.__metadata__ if isinstance(x, Meta) and x.extra), None)
+def _read_as_marked(given: Given, kind: Any, environ: Mapping[str, str]) -> object:
+    """Return a value read in the way that its annotation asks for: by a function, or as a reference to a secret."""
+    marks = kind.__metadata__ if get_origin(kind) is Annotated else ()
+    extra = next((mark.extra for mark in marks if isinstance(mark, Meta) and mark.extra), {})
+    if extra.get("secret"):
+        return read_secret(given.value, environ, given.folder).reveal()
+    return extra["read"](given.value) if "read" in extra else given.value
 
 
 def _path_text(value: object) -> str:

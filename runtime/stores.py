@@ -10,8 +10,9 @@ from anyio import CancelScope
 from ..actors.definitions import Domain
 from ..stores.errors import Corruption
 from ..stores.lock import FolderLock
-from ..stores.protocols import EventStore, Log, ReadStore
+from ..stores.protocols import EffectLedger, EventStore, Log, ReadStore
 from ..stores.segments.log import SegmentLog
+from ..stores.sqlite.effect_ledger import SqliteEffectLedger
 from ..stores.sqlite.event_store import SqliteEventStore
 from ..stores.sqlite.read_store import SqliteReadStore
 from .config import Config
@@ -40,6 +41,16 @@ class DataFolder(NamedTuple):
         return self.root / "write.db"
 
     @property
+    def effects_db(self) -> Path:
+        """The effect ledger."""
+        return self.root / "effects.db"
+
+    @property
+    def outbox(self) -> Path:
+        """Where e-mails and purges are laid by the transports that need no server."""
+        return self.root / "outbox"
+
+    @property
     def read(self) -> Path:
         """The generations of the read database, and the pointer to the one that serves."""
         return self.root / "read"
@@ -51,6 +62,8 @@ class Stores(NamedTuple):
     log: Log
     events: EventStore
     read: ReadStore
+    effects: EffectLedger
+    outbox: Path
 
 
 OpenStores: TypeAlias = Callable[[Config, Domain], AbstractAsyncContextManager[Stores]]
@@ -83,7 +96,9 @@ async def open_folder(config: Config, domain: Domain) -> AsyncIterator[Stores]:
             folder.read, domain.projections, readers=config.queries.readers, query_timeout=config.queries.timeout
         )
         stack.push_async_callback(_shielded, read.close)
-        stores = Stores(log, events, read)
+        effects = await SqliteEffectLedger.open(folder.effects_db)
+        stack.push_async_callback(_shielded, effects.close)
+        stores = Stores(log, events, read, effects, folder.outbox)
         await _check_together(folder, stores)
         yield stores
 

@@ -3,7 +3,7 @@
 Twofold is pointed here, with `domain = "examples.shop.domain:app"`.
 """
 
-from . import catalogue, orders, products, refunds, returns, sales, totals
+from . import catalogue, mails, orders, pages, products, refunds, returns, sales, totals
 from .application import app
 
-__all__ = ["app", "catalogue", "orders", "products", "refunds", "returns", "sales", "totals"]
+__all__ = ["app", "catalogue", "mails", "orders", "pages", "products", "refunds", "returns", "sales", "totals"]

@@ -1,0 +1,176 @@
+"""The consumers of effects of one runtime: registered, wired to their deliverers, awaited and mended."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from ..actors.cdn_directory import PurgeDirectory
+from ..actors.cdn_purger import CdnPurger
+from ..actors.cdn_settings import CdnSettings
+from ..actors.cdn_zone import Zone
+from ..actors.definitions import Domain, EffectDefinition
+from ..actors.delivery import Deliverer
+from ..actors.effect_consumer import EffectConsumer, Quiet
+from ..actors.event_feed import EventFeed
+from ..actors.function_deliverer import FunctionDeliverer
+from ..actors.kernel.actor import Actor
+from ..actors.kernel.clock import Clock
+from ..actors.kernel.supervisor import Role
+from ..actors.kernel.watermark import Watermark
+from ..actors.mailer import open_mailer
+from ..actors.space import Space
+from ..stores.errors import TwofoldError
+from ..stores.records import Position
+from .config import Config
+from .stores import Stores
+
+__all__ = ["Effects", "LedgerGone", "UnknownConsumerName"]
+
+MakeRole = Callable[..., Role]
+
+
+class LedgerGone(TwofoldError):
+    """A consumer is registered in the write database, but the effect ledger does not know it."""
+
+    def __init__(self, consumer: str) -> None:
+        self.consumer = consumer
+        super().__init__(
+            f"The consumer {consumer} is registered, but the effect ledger has nothing of it: effects.db is gone, or "
+            "older than write.db. Restore both from one backup: a fresh ledger would leave out or repeat effects."
+        )
+
+
+class UnknownConsumerName(TwofoldError):
+    """The domain registers no consumer of that name."""
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        self.name = name
+        super().__init__(f"No consumer is called {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
+
+
+class Effects:
+    """All consumers of effects."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        config: Config,
+        clock: Clock,
+        stores: Stores,
+        feed: EventFeed,
+        projected: Watermark,
+        space: Space,
+        make_role: MakeRole,
+    ) -> None:
+        self._domain = domain
+        self._config = config
+        self._clock = clock
+        self._stores = stores
+        self._feed = feed
+        self._projected = projected
+        self._space = space
+        self._make_role = make_role
+        self._starts: dict[str, Position] = {}
+        self._quiet = {name: Quiet() for name in domain.effects}
+        self._deliverers: dict[str, Deliverer] = {}
+        self._roles: dict[str, Role] = {}
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """A role for each consumer, once they are registered."""
+        return tuple(self._roles.values())
+
+    async def register(self, head: Position) -> None:
+        """Make sure that each consumer has its place in the write database and in the ledger, and make its role.
+
+        A new one starts behind `head`, or at the first event of all if it was told to.
+
+        Raises:
+            LedgerGone: a registered consumer has no ledger any more.
+        """
+        registered = await self._stores.events.consumers()
+        in_ledger = await self._stores.effects.consumers()
+        for name in registered:
+            if name not in in_ledger:
+                raise LedgerGone(name)
+        for name, definition in self._domain.effects.items():
+            # The ledger first: what a crash leaves between the two is then a consumer to register once more.
+            found = await self._stores.effects.open_consumer(name, 0 if definition.from_start else head)
+            await self._stores.events.register_consumer(name, found.cursor)
+            self._starts[name] = registered.get(name, found.cursor)
+            self._deliverers[name] = self._deliverer_for(definition)
+            self._roles[name] = self._make_role(f"consumer {name}", self._maker_of(definition), core=False)
+
+    async def settled(self, head: Position) -> None:
+        """Return once the effects of all events up to `head` are done, or wait for somebody's help."""
+        async with anyio.create_task_group() as tasks:
+            for name in self._roles:
+                tasks.start_soon(self._settled, name, head)
+
+    async def stop(self, head: Position) -> None:
+        """Let each consumer enter the effects of the events up to `head`, end its attempts, and stop."""
+        for name, role in self._roles.items():
+            await self._until_ended_or(role, lambda name=name: self._quiet[name].rendered.reach(head))  # type: ignore[misc]
+            await role.stop()
+
+    async def close(self) -> None:
+        """Close what the deliverers keep open."""
+        for deliverer in self._deliverers.values():
+            await deliverer.close()
+
+    async def _settled(self, name: str, head: Position) -> None:
+        async def wait() -> None:
+            await self._quiet[name].rendered.reach(head)
+            await self._quiet[name].wait()
+
+        await self._until_ended_or(self._roles[name], wait)
+
+    async def _until_ended_or(self, role: Role, wait: Callable[[], Any]) -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def give_up() -> None:
+                await role.until_ended()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(give_up)
+            await wait()
+            tasks.cancel_scope.cancel()
+
+    def _maker_of(self, definition: EffectDefinition) -> Callable[[], Actor[Any]]:
+        def create() -> Actor[Any]:
+            batch = self._config.effects.batch
+            return EffectConsumer(
+                self._domain,
+                definition,
+                self._feed,
+                self._stores.effects,
+                self._deliverers[definition.name],
+                self._projected,
+                self._quiet[definition.name],
+                self._space,
+                self._clock,
+                start=self._starts[definition.name],
+                mailbox=batch * 2,
+                batch=batch,
+                keep_done=self._config.effects.keep_done,
+            )
+
+        return create
+
+    def _deliverer_for(self, definition: EffectDefinition) -> Deliverer:
+        if definition.kind == "email":
+            return open_mailer(self._config.mail, self._stores.outbox, self._clock)
+        if definition.kind == "purge":
+            return _open_purger(self._config.cdn, self._stores.outbox, self._clock)
+        return FunctionDeliverer(self._domain, definition, self._stores.events)
+
+
+def _open_purger(settings: CdnSettings, outbox: Path, clock: Clock) -> CdnPurger:
+    zone = Zone(settings.zone_url)
+    if settings.provider == "directory":
+        return CdnPurger(zone, PurgeDirectory(outbox), items_per_call=settings.items_per_call)
+    from ..actors.cdn_cloudflare import Cloudflare  # noqa: PLC0415 - httpx loads on first use
+
+    return CdnPurger(zone, Cloudflare(settings, clock), items_per_call=settings.items_per_call)

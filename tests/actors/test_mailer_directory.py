@@ -1,0 +1,102 @@
+"""Mails as files: whole, once, and under the effect's name."""
+
+import errno
+from pathlib import Path
+
+import msgspec
+import pytest
+from twofold.actors.delivery import Delivered, Refused, TryAgain
+from twofold.actors.email import Email
+from twofold.actors.mail_directory import DirectoryTransport
+from twofold.actors.mail_settings import MailSettings
+from twofold.actors.mailer import Mailer, open_mailer
+
+from tests.doubles.faulty_files import FaultyFiles, fail_once
+from tests.doubles.mailing import ANNA, BERT, effect, result_of
+
+pytestmark = pytest.mark.anyio
+
+NAME = "e" * 32
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "outbox"
+
+
+@pytest.fixture(autouse=True)
+def data(outbox: Path) -> None:
+    outbox.parent.mkdir()
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_each_mail_is_a_file_named_by_its_effect(outbox: Path) -> None:
+    mailer = open_mailer(MailSettings(), outbox)
+    [delivery] = await mailer.deliver([effect(Email((ANNA, BERT), "s", "t"))])
+    await mailer.close()
+
+    assert isinstance(delivery, Delivered)
+    assert result_of(delivery)["accepted"] == dict.fromkeys([ANNA, BERT], f"written to {NAME}.eml")
+    assert names_in(outbox) == [f"{NAME}.eml"]
+    assert b"From: twofold@localhost\r\n" in (outbox / f"{NAME}.eml").read_bytes()
+
+
+async def test_a_mail_that_is_sent_again_takes_its_own_place(outbox: Path) -> None:
+    mailer = open_mailer(MailSettings(), outbox)
+    await mailer.deliver([effect()])
+    once = (outbox / f"{NAME}.eml").read_bytes()
+    await mailer.deliver([effect()])
+    assert names_in(outbox) == [f"{NAME}.eml"]
+    assert (outbox / f"{NAME}.eml").read_bytes() == once
+
+
+@pytest.mark.parametrize("operation", ["write", "sync", "rename"])
+async def test_a_failed_write_leaves_no_mail_and_is_tried_again(outbox: Path, operation: str) -> None:
+    files = FaultyFiles()
+    files.faults[operation] = fail_once(errno.EIO)
+    mailer = Mailer(DirectoryTransport(outbox, files), "shop@example.org", 1)
+    [first] = await mailer.deliver([effect()])
+    assert isinstance(first, TryAgain)
+    assert not (outbox / f"{NAME}.eml").exists()
+
+    [second] = await mailer.deliver([effect(attempts=2)])
+    assert isinstance(second, Delivered)
+    assert names_in(outbox) == [f"{NAME}.eml"]
+
+
+async def test_a_full_disk_slows_the_consumer(outbox: Path) -> None:
+    files = FaultyFiles()
+    files.faults["write"] = fail_once(errno.ENOSPC)
+    [delivery] = await Mailer(DirectoryTransport(outbox, files), "shop@example.org", 1).deliver([effect()])
+    assert isinstance(delivery, TryAgain)
+    assert delivery.slow_down
+
+
+async def test_a_mail_is_delivered_only_once_its_name_is_synced(outbox: Path) -> None:
+    files = FaultyFiles()
+    seen: list[bool] = []
+    files.faults["sync_folder"] = lambda: seen.append((outbox / f"{NAME}.eml").exists())
+    [delivery] = await Mailer(DirectoryTransport(outbox, files), "shop@example.org", 1).deliver([effect()])
+    assert isinstance(delivery, Delivered)
+    assert seen == [False, True]  # the folder's own name, then the mail's
+
+
+async def test_a_folder_that_cannot_be_made_is_tried_again(outbox: Path) -> None:
+    outbox.write_text("a file in its place")
+    [delivery] = await open_mailer(MailSettings(), outbox).deliver([effect()])
+    assert isinstance(delivery, TryAgain)
+    assert delivery.slow_down
+
+
+async def test_a_mail_that_cannot_be_read_parks_and_its_neighbours_go(outbox: Path) -> None:
+    broken = msgspec.structs.replace(effect(name="b"), payload='{"to": 5}')
+    deliveries = await open_mailer(MailSettings(), outbox).deliver([broken, effect(name="a")])
+    assert [type(each) for each in deliveries] == [Refused, Delivered]
+    assert names_in(outbox) == ["a.eml"]
+
+
+async def test_a_mailer_takes_as_many_at_once_as_it_has_connections(outbox: Path) -> None:
+    assert open_mailer(MailSettings(connections=7), outbox).largest_call == 7
