@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import BinaryIO
 
-from anyio import CancelScope
+from anyio import CancelScope, create_memory_object_stream, create_task_group
+from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
 from ..actors.submission import (
@@ -100,13 +101,20 @@ async def send(
         for line in chunk:
             _count(summary, tally, codes, line, by_line.get(line.number))
 
-    with reading:
-        async for block in blocks(source, progress):
-            with CancelScope(shield=True):
+    async def read(into: MemoryObjectSendStream[bytes]) -> None:
+        with into, reading:
+            async for block in blocks(source, progress):
+                await into.send(block)
+
+    into, read_blocks = create_memory_object_stream[bytes]()
+    async with create_task_group() as tasks:
+        tasks.start_soon(read, into)
+        with read_blocks:
+            async for block in read_blocks:
                 await submit(list(lines.feed(block)))
-        with CancelScope(shield=True):
-            await submit(list(lines.end()))
     summary.interrupted = reading.cancelled_caught
+    if not summary.interrupted:
+        await submit(list(lines.end()))
     summary.outcomes, summary.codes = dict(tally), dict(codes.most_common())
     return summary
 

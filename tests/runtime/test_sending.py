@@ -1,14 +1,27 @@
 """`twofold send`: every line gets its answer under its number, and bad lines leave their neighbours alone."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import anyio
 import pytest
+from twofold import Config, Runtime
+from twofold.actors.definitions import Domain
 from twofold.runtime.command_lines import LONGEST_LINE, LineReader
+from twofold.runtime.config import DataSettings
 from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.sending import send
+from twofold.runtime.stores import Stores, open_folder
+from twofold.stores.errors import StorageFailed
+from twofold.stores.protocols import EventStore
+from twofold.stores.records import Commit
 
+from examples.shop.domain import app
 from tests.doubles.command_line import CommandLine, Finished
+from tests.doubles.killed_stores import Beside
 from tests.doubles.pipe import Pipe
 
 
@@ -175,6 +188,26 @@ def test_the_same_id_with_another_body_is_refused_and_with_the_same_body_repeate
     assert (sent.answer["accepted"], sent.answer["repeated"]) == (2, 1)
     again = shop.run("send", "-", "--json", stdin=text).answer
     assert (again["accepted"], again["repeated"], len(again["refused"])) == (2, 2, 1)
+
+
+@pytest.mark.anyio
+async def test_a_failed_device_ends_a_send_at_once_and_not_when_its_wait_runs_out(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def failing(config: Config, domain: Domain) -> AsyncIterator[Stores]:
+        async def commit(commit: Commit) -> None:
+            raise StorageFailed("write.db", "commit", "made to fail")
+
+        async with open_folder(config, domain) as stores:
+            yield stores._replace(events=cast(EventStore, Beside(stores.events, "commit", commit)))
+
+    file = tmp_path / "commands.ndjson"
+    file.write_bytes(reprice(1))
+    config = Config(data=DataSettings(dir=tmp_path / "data"))
+    with file.open("rb") as source, anyio.fail_after(30), pytest.raises(StorageFailed):
+        async with Runtime(app, config, open_stores=failing) as runtime:
+            await send(
+                runtime, source, wait="handled", timeout=600, progress=lambda _: None, reading=anyio.CancelScope()
+            )
 
 
 def test_a_rejected_command_is_an_answer_and_is_shown_with_its_line(shop: CommandLine) -> None:
