@@ -8,8 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial, wraps
-from pathlib import Path
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
 import anyio
@@ -17,12 +16,12 @@ import click
 import msgspec
 import structlog
 
-from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
 from ..actors.submission import Stage
-from ..stores.errors import TwofoldError
 from .app import App
+from .command import as_json_flag, configured, show
 from .config import Config, load_domain
-from .exit_codes import ExitCode, exit_code_of
+from .effects_cli import effects
+from .exit_codes import ExitCode
 from .inspection import dump_log, put_query, read_history, read_state, read_status, read_time
 from .send_command import run_send
 from .verify_command import run_verify, tell_report
@@ -46,41 +45,8 @@ def main() -> None:
     structlog.configure(wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
-def _configured(function: F) -> F:
-    """Give a command --data and --config, hand it the settings, and end it with the exit code of what it raises."""
-
-    @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.  [data] dir")
-    @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings.  ./config.toml")
-    @wraps(function)
-    def command(*args: Any, data: Path | None, config: Path | None, **options: Any) -> None:
-        try:
-            settings = Config.load(config, overrides={"data.dir": None if data is None else str(data)})
-            function(settings, *args, **options)
-        except BaseExceptionGroup as group:
-            _end(cause_of(group))
-        except (TwofoldError, CoreRoleFailed) as error:
-            _end(error)
-
-    return command  # type: ignore[return-value]
-
-
-def _end(error: BaseException) -> None:
-    if not isinstance(error, TwofoldError | CoreRoleFailed | ValueError):
-        raise error
-    click.echo(f"Error: {error}", err=True)
-    sys.exit(exit_code_of(error))
-
-
-def _show(value: object, *, as_json: bool) -> None:
-    encoded = msgspec.json.encode(value)
-    click.echo(encoded if as_json else msgspec.json.format(encoded, indent=2))
-
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")
-
-
 @main.command()
-@_configured
+@configured
 def check(config: Config) -> None:
     """Check the settings and the domain, without starting anything.
 
@@ -97,17 +63,18 @@ def check(config: Config) -> None:
         ("events", domain.events),
         ("projections", [projection.name for projection in domain.projections]),
         ("queries", domain.queries),
+        ("consumers of effects", domain.effects),
     ):
         click.echo(f"  {what}: {', '.join(names) or 'none'}")
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("file", type=click.File("rb"))
 @click.option("--wait", type=click.Choice(["accepted", "handled", "projected"]), default="handled", show_default=True)
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
-@_as_json
+@as_json_flag
 def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
     """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
 
@@ -123,7 +90,7 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
     app = load_domain(config, App)
     summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
     if as_json:
-        _show(summary, as_json=True)
+        show(summary, as_json=True)
     if summary.interrupted:
         sys.exit(ExitCode.INTERRUPTED)
     if not summary.complete:
@@ -131,10 +98,10 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("name")
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
-@_as_json
+@as_json_flag
 def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
     """Put the query NAME to the read database, beside a running process or without one.
 
@@ -150,7 +117,7 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
             raise click.UsageError(f"The parameter {key!r} is given twice.")
         pairs[key] = value
     answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
-    _show(answer if as_json else answer.value, as_json=as_json)
+    show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
     if answer.position < head:
         click.echo("The rest is not projected yet: twofold send /dev/null --settle does it, or says why not.", err=True)
@@ -164,9 +131,9 @@ def _key_and_value(parameter: str) -> tuple[str, str]:
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("stream")
-@_as_json
+@as_json_flag
 def history(config: Config, stream: str, as_json: bool) -> None:
     """Show all that happened in STREAM, oldest first.
 
@@ -176,7 +143,7 @@ def history(config: Config, stream: str, as_json: bool) -> None:
     """
     for event in anyio.run(read_history, load_domain(config, App).domain(), config, stream):
         if as_json:
-            _show(event, as_json=True)
+            show(event, as_json=True)
         else:
             click.echo(
                 f"{event.version:>5}  {event.time:%Y-%m-%d %H:%M:%S.%f}Z  {event.type}  at position {event.position}, "
@@ -192,11 +159,11 @@ def _time(_context: click.Context, _parameter: click.Parameter, text: str | None
 
 
 @main.command()
-@_configured
+@configured
 @click.argument("stream")
 @click.option("--version", type=click.IntRange(min=0), help="As it was after its event of this version.")
 @click.option("--at", metavar="TIME", callback=_time, help="As it was at this time: 2011-05-31T12:00:00Z.")
-@_as_json
+@as_json_flag
 def state(config: Config, stream: str, version: int | None, at: datetime | None, as_json: bool) -> None:
     """Show the state of STREAM: the newest one, or an earlier one.
 
@@ -209,12 +176,12 @@ def state(config: Config, stream: str, version: int | None, at: datetime | None,
     if version is not None and at is not None:
         raise click.UsageError("A state is asked for by --version or by --at, not by both.")
     domain = load_domain(config, App).domain()
-    _show(anyio.run(read_state, domain, config, stream, version, at), as_json=as_json)
+    show(anyio.run(read_state, domain, config, stream, version, at), as_json=as_json)
 
 
 @main.command()
-@_configured
-@_as_json
+@configured
+@as_json_flag
 def status(config: Config, as_json: bool) -> None:
     """Show who has the data folder open, and how far log, events and read database have come.
 
@@ -224,16 +191,16 @@ def status(config: Config, as_json: bool) -> None:
     """
     found = anyio.run(read_status, config)
     if as_json:
-        _show(found, as_json=True)
+        show(found, as_json=True)
         return
     for line in found.lines():
         click.echo(line)
 
 
 @main.command()
-@_configured
+@configured
 @click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
-@_as_json
+@as_json_flag
 def verify(config: Config, head: str | None, as_json: bool) -> None:
     """Verify the whole data folder: log, hashes, states, outcomes, read database, cursors.
 
@@ -247,7 +214,7 @@ def verify(config: Config, head: str | None, as_json: bool) -> None:
     """
     report = anyio.run(run_verify, load_domain(config, App).domain(), config, head)
     if as_json:
-        _show(report, as_json=True)
+        show(report, as_json=True)
     else:
         tell_report(report)
     if not report.is_sound:
@@ -260,10 +227,10 @@ def log() -> None:
 
 
 @log.command()
-@_configured
+@configured
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
-@_as_json
+@as_json_flag
 def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
     """Print the commands in the log, oldest first, with the batch and the file that hold them.
 
@@ -274,6 +241,9 @@ def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
     """
     for entry in dump_log(config, after, limit):
         if as_json:
-            _show(entry, as_json=True)
+            show(entry, as_json=True)
         else:
             click.echo(entry.line())
+
+
+main.add_command(effects)

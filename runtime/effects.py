@@ -1,8 +1,8 @@
 """The consumers of effects of one runtime: registered, wired to their deliverers, awaited and mended."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -21,6 +21,7 @@ from ..actors.kernel.supervisor import Role
 from ..actors.kernel.watermark import Watermark
 from ..actors.mailer import open_mailer
 from ..actors.space import Space
+from ..stores.effect_records import EffectState
 from ..stores.errors import TwofoldError
 from ..stores.records import Position
 from .config import Config
@@ -28,7 +29,7 @@ from .stores import Stores
 
 __all__ = ["Effects", "LedgerGone", "UnknownConsumerName"]
 
-MakeRole = Callable[..., Role]
+MakeRole: TypeAlias = Callable[..., Role]
 
 
 class LedgerGone(TwofoldError):
@@ -102,6 +103,29 @@ class Effects:
             self._starts[name] = registered.get(name, found.cursor)
             self._deliverers[name] = self._deliverer_for(definition)
             self._roles[name] = self._make_role(f"consumer {name}", self._maker_of(definition), core=False)
+
+    async def release(self, effect_ids: Sequence[str], *, again: bool) -> int:
+        """Take parked effects out of their parking, to be tried `again` or given up, and return how many.
+
+        Raises:
+            WrongEffectState: one of them is not parked; none was released.
+        """
+        state: EffectState = "pending" if again else "discarded"
+        released = await self._stores.effects.release(effect_ids, state, self._clock.now())
+        for role in self._roles.values():
+            role.actor.release(effect_ids, again=again)
+        return released
+
+    async def resume(self, name: str) -> None:
+        """Let a paused consumer send again.
+
+        Raises:
+            UnknownConsumerName: there is none of that name.
+        """
+        if name not in self._roles:
+            raise UnknownConsumerName(name, self._roles)
+        await self._stores.effects.pause(name, None)
+        self._roles[name].actor.resume()
 
     async def settled(self, head: Position) -> None:
         """Return once the effects of all events up to `head` are done, or wait for somebody's help."""

@@ -215,6 +215,22 @@ class Runtime:
         """
         await self._pipeline.settled()
 
+    async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
+        """Try parked effects `again`, or give them up, and return how many that were.
+
+        Raises:
+            WrongEffectState: one of them is not parked; none was released.
+        """
+        return await self._pipeline.effects.release(effect_ids, again=again)
+
+    async def resume_consumer(self, name: str) -> None:
+        """Let a paused consumer send again, after the access was mended.
+
+        Raises:
+            UnknownConsumerName: there is none of that name.
+        """
+        await self._pipeline.effects.resume(name)
+
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
         return self._pipeline.statistics()

@@ -1,0 +1,121 @@
+"""The commands `twofold effects ...`."""
+
+import sys
+from functools import partial
+
+import anyio
+import click
+
+from ..stores.effect_records import EffectState
+from .app import App
+from .command import as_json_flag, configured, show
+from .config import Config, load_domain
+from .effects_command import find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
+from .exit_codes import ExitCode
+
+__all__ = ["effects"]
+
+
+@click.group()
+def effects() -> None:
+    """See and mend what consumers do outside: e-mails, purges, calls of your own."""
+
+
+_consumer = click.option("--consumer", metavar="NAME", help="Only those of this consumer.")
+_states = click.Choice(["pending", "sending", "retry", "done", "parked", "discarded"])
+
+
+@effects.command("list")
+@configured
+@_consumer
+@click.option("--state", "states", multiple=True, type=_states, help="Only those in this state; may be given again.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@as_json_flag
+def list_effects(
+    config: Config, consumer: str | None, states: tuple[EffectState, ...], limit: int, as_json: bool
+) -> None:
+    """List effects with their states and last errors, oldest first.
+
+    \b
+    Example:
+      twofold effects list --state parked
+    """
+    found = anyio.run(partial(find_effects, config, consumer=consumer, states=states, effect_ids=(), limit=limit))
+    if as_json:
+        show(found, as_json=True)
+    else:
+        tell_effects(found)
+
+
+@effects.command("show")
+@configured
+@click.argument("effect_id")
+@as_json_flag
+def show_effect(config: Config, effect_id: str, as_json: bool) -> None:
+    """Show one effect whole: the e-mail or the purge as it was rendered, and what the other side said.
+
+    \b
+    Example:
+      twofold effects show 00011a16cfa361b0e0e9a177c69e644d
+    """
+    found = anyio.run(partial(find_effects, config, consumer=None, states=(), effect_ids=(effect_id,), limit=1))
+    if as_json:
+        show(found[0], as_json=True)
+    else:
+        tell_effect(found[0])
+
+
+@effects.command("retry")
+@configured
+@click.argument("effect_ids", nargs=-1)
+@_consumer
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+def retry_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | None, timeout: float) -> None:
+    """Try parked effects again, at once: those of the ids, or all of a consumer. Exit code 1: some are parked again.
+
+    \b
+    Examples:
+      twofold effects retry 00011a16cfa361b0e0e9a177c69e644d
+      twofold effects retry --consumer order-confirmation
+    """
+    _mend(config, effect_ids, consumer, again=True, timeout=timeout)
+
+
+@effects.command("discard")
+@configured
+@click.argument("effect_ids", nargs=-1)
+@_consumer
+def discard_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | None) -> None:
+    """Give up parked effects for good: those of the ids, or all of a consumer.
+
+    \b
+    Example:
+      twofold effects discard 00011a16cfa361b0e0e9a177c69e644d
+    """
+    _mend(config, effect_ids, consumer, again=False, timeout=0)
+
+
+def _mend(config: Config, effect_ids: tuple[str, ...], consumer: str | None, *, again: bool, timeout: float) -> None:
+    if not effect_ids and consumer is None:
+        raise click.UsageError("Give the ids of effects, or --consumer NAME for all that it has parked.")
+    app = load_domain(config, App)
+    mend = partial(mend_effects, app, config, consumer=consumer, effect_ids=effect_ids, again=again, timeout=timeout)
+    released, still_parked = anyio.run(mend)
+    click.echo(f"{released} {'tried again' if again else 'discarded'}, {len(still_parked)} parked once more")
+    if still_parked:
+        tell_effects(still_parked)
+        sys.exit(ExitCode.NOT_DONE)
+
+
+@effects.command("resume")
+@configured
+@click.argument("consumer")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+def resume(config: Config, consumer: str, timeout: float) -> None:
+    """Let a paused CONSUMER send again, once its access is mended.
+
+    \b
+    Example:
+      twofold effects resume order-confirmation
+    """
+    anyio.run(resume_consumer, load_domain(config, App), config, consumer, timeout)
