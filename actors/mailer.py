@@ -20,13 +20,16 @@ __all__ = ["Mailer", "open_mailer"]
 NOBODY = "twofold@localhost"
 """The From where the settings name none, which only the transport `directory` allows."""
 
+FILES_AT_ONCE = 16
+"""Into a directory, where a call costs two commits of the ledger and a mail one file."""
+
 _read_email = msgspec.json.Decoder(Email).decode
 
 
 def open_mailer(settings: MailSettings, outbox: Path, clock: Clock | None = None) -> "Mailer":
     """Return a Mailer over the transport of `settings`; no connection is opened before there is a mail."""
     if settings.transport == "directory":
-        return Mailer(DirectoryTransport(outbox), settings.sender or NOBODY, settings.connections)
+        return Mailer(DirectoryTransport(outbox), settings.sender or NOBODY, FILES_AT_ONCE)
     from .mail_smtp import SmtpTransport  # noqa: PLC0415 - aiosmtplib loads on first use
 
     return Mailer(SmtpTransport(settings, clock or SystemClock()), settings.sender or NOBODY, settings.connections)

@@ -11,7 +11,8 @@ that a process that goes on writing makes no fault:
    its own, so that the write-ahead log of the other process stays bounded;
 5. states: one may be newer than the head by now, and is then compared with the stream's newer events folded in;
 6. claims, in one statement;
-7. the read database, in one snapshot, against one that was filled from the same events and now catches up with it.
+7. the effect ledger: its cursors may have moved past the head read above, and are held against the newest event;
+8. the read database, in one snapshot, against one that was filled from the same events and now catches up with it.
 
 Of each database the file as such is checked first (SQLite's ``integrity_check``, one statement that reads it whole).
 
@@ -43,6 +44,7 @@ from ..stores.sqlite.write_audit import Bounds, audited_claims, audited_events, 
 from .stores import DataFolder
 from .verification_report import Findings, VerificationReport
 from .verified_commands import Commands, commands_of
+from .verified_effects import compare_effects
 from .verified_history import History
 from .verified_reads import FILL_ANEW, RebuiltReads, rebuilt_reads
 
@@ -149,6 +151,9 @@ class Verification:
             self._compare_states(write, history)
         with self._findings.reading(f"{file}, claims", WRITE_DB.way_out):
             self._compare_claims(write)
+        compare_effects(
+            self._folder.effects_db, write, found.head.position, self._findings, partial(self._progress, "effects")
+        )
         if self._findings.has("events"):
             self._findings.note("The read database was not held against a history that is not as it was written.")
         elif reads is not None:

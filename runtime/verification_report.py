@@ -60,6 +60,7 @@ class Checked(Struct):
     streams: int = 0
     states: int = 0
     claims: int = 0
+    effects: int = 0
     tables: int = 0
     rows: int = 0
     """Of the read database."""

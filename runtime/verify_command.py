@@ -38,7 +38,7 @@ def tell_report(report: VerificationReport) -> None:
     checked = report.checked
     click.echo(
         f"Checked {checked.commands} commands in the log ({checked.unhandled} unhandled), {checked.outcomes} outcomes, "
-        f"{checked.events} events, {checked.states} states of {checked.streams} streams, "
+        f"{checked.events} events, {checked.states} states of {checked.streams} streams, {checked.effects} effects, "
         f"{checked.rows} rows of {checked.tables} tables of the read database."
     )
     click.echo("Everything is as it was written." if report.is_sound else f"{len(report.faults)} faults.")

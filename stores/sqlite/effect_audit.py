@@ -1,0 +1,74 @@
+"""Holding the effect ledger against the events, for tools: what can be seen of it without rendering anything again."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..effect_records import effect_id
+from ..records import Position
+from .audit import Malformed, pages
+
+__all__ = ["AuditedConsumer", "StrayEffect", "audited_consumers", "effect_count", "stray_effects"]
+
+EFFECTS = """
+SELECT rowid, effect_id, consumer, position, ordinal, stream FROM effects
+WHERE rowid > :after ORDER BY rowid LIMIT :limit
+"""
+EFFECT_ROW = tuple[int, str, str, int, int, str]
+STREAMS = "SELECT position, stream FROM events WHERE position IN (SELECT value FROM json_each(?))"
+
+
+class AuditedConsumer(NamedTuple):
+    """A consumer as the ledger keeps it."""
+
+    name: str
+    cursor: Position
+
+
+class StrayEffect(NamedTuple):
+    """An effect that no event can have led to as it stands, and why."""
+
+    effect_id: object
+    what: str
+
+
+def audited_consumers(ledger: sqlite3.Connection) -> Iterator[AuditedConsumer]:
+    """Yield the consumers of the ledger."""
+    yield from (AuditedConsumer(*row) for row in ledger.execute("SELECT name, cursor FROM consumers ORDER BY name"))
+
+
+def effect_count(ledger: sqlite3.Connection) -> int:
+    """Return how many effects the ledger holds."""
+    (count,) = ledger.execute("SELECT count(*) FROM effects").fetchone()
+    return int(count)
+
+
+def stray_effects(
+    ledger: sqlite3.Connection, write: sqlite3.Connection, cursors: dict[str, Position]
+) -> Iterator[tuple[int, list[StrayEffect]]]:
+    """Yield for each page of effects how many they were, and those that do not fit their consumer and their event.
+
+    `cursors` are those of the ledger's consumers, read before.
+    """
+    for page in pages(ledger, EFFECTS, 0, EFFECT_ROW):
+        positions = sorted({row[3] for row in page if not isinstance(row, Malformed)})
+        streams = dict(write.execute(STREAMS, (json.dumps(positions),)).fetchall())
+        yield len(page), [stray for row in page if (stray := _check(row, streams, cursors)) is not None]
+
+
+def _check(
+    row: Malformed | tuple[int, str, str, int, int, str], streams: dict[int, str], cursors: dict[str, Position]
+) -> StrayEffect | None:
+    if isinstance(row, Malformed):
+        return StrayEffect(f"in row {row.key}", row.what)
+    _, name, consumer, position, ordinal, stream = row
+    if name != effect_id(consumer, position, ordinal):
+        return StrayEffect(name, f"its id is not that of effect {ordinal} of {consumer} for position {position}")
+    if consumer not in cursors:
+        return StrayEffect(name, f"its consumer {consumer} is not in the ledger")
+    if position not in streams:
+        return StrayEffect(name, f"there is no event at its position {position}")
+    if streams[position] != stream:
+        return StrayEffect(name, f"it is of {stream}, and the event at position {position} is of {streams[position]}")
+    return None
