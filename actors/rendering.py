@@ -33,7 +33,7 @@ def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRec
             effects.append(_effect(consumer, record, 0, ""))
             continue
         try:
-            payloads = [_payload(consumer, made) for made in _made(domain, consumer, record)]
+            payloads = [_payload(consumer, made) for made in _made(domain, consumer, record, record.data)]
         except Exception as error:  # noqa: BLE001 - a renderer's bug, whatever it is, parks this one effect
             reason = str(error) if isinstance(error, TwofoldError) else repr(error)
             effects.append(_effect(consumer, record, 0, "", storable_text(reason[:_LONGEST_REASON])))
@@ -42,8 +42,8 @@ def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRec
     return effects
 
 
-def _made(domain: Domain, consumer: EffectDefinition, record: EventRecord) -> Iterable[Any]:
-    event = domain.events[record.type].codec.decode(record.data)
+def _made(domain: Domain, consumer: EffectDefinition, record: EventRecord, data: str) -> Iterable[Any]:
+    event = domain.events[record.type].codec.decode(data)
     made = consumer.call(event, EventMeta(record))
     if made is None:
         return ()

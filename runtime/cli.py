@@ -22,8 +22,9 @@ from .command import as_json_flag, configured, show
 from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
-from .inspection import dump_log, put_query, read_history, read_state, read_status, read_time
+from .inspection import dump_log, put_query, read_history, read_state, read_time
 from .send_command import run_send
+from .status import read_status
 from .verify_command import run_verify, tell_report
 
 __all__ = ["main"]

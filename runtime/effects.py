@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 
@@ -113,7 +113,7 @@ class Effects:
         state: EffectState = "pending" if again else "discarded"
         released = await self._stores.effects.release(effect_ids, state, self._clock.now())
         for role in self._roles.values():
-            role.actor.release(effect_ids, again=again)
+            cast(EffectConsumer, role.actor).release(effect_ids, again=again)
         return released
 
     async def resume(self, name: str) -> None:
@@ -125,7 +125,7 @@ class Effects:
         if name not in self._roles:
             raise UnknownConsumerName(name, self._roles)
         await self._stores.effects.pause(name, None)
-        self._roles[name].actor.resume()
+        cast(EffectConsumer, self._roles[name].actor).resume()
 
     async def settled(self, head: Position) -> None:
         """Return once the effects of all events up to `head` are done, or wait for somebody's help."""

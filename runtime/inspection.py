@@ -13,9 +13,8 @@ from msgspec import Struct
 from ..actors.definitions import Domain
 from ..actors.domain import Answer, moment
 from ..stores.errors import TwofoldError
-from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position, StreamId, Version
-from ..stores.segments.audit import LoggedBatch, findings, scan
+from ..stores.segments.audit import scan
 from ..stores.sqlite.event_store import SqliteEventStore
 from ..stores.sqlite.read_store import SqliteReadStore
 from .config import Config
@@ -25,14 +24,12 @@ from .stores import DataFolder
 
 __all__ = [
     "DumpedCommand",
-    "Status",
     "dump_log",
     "open_events",
     "open_read",
     "put_query",
     "read_history",
     "read_state",
-    "read_status",
     "read_time",
 ]
 
@@ -43,30 +40,6 @@ class NoData(TwofoldError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(f"There is no data in {folder} yet. Send a command first, or name the folder with --data.")
-
-
-class Status(Struct, frozen=True):
-    """How far a data folder has come."""
-
-    folder: str
-    held_by: int | None
-    """The process that has it open."""
-    log_end: Offset
-    log_bytes: int
-    handled: Offset
-    head: Position
-    projected: Position
-    write_db_bytes: int
-    read_db_bytes: int
-
-    def lines(self) -> Iterator[str]:
-        """Return it as a person reads it."""
-        yield f"{self.folder}: " + (f"open in process {self.held_by}" if self.held_by else "not open in any process")
-        yield f"  log        ends at offset {self.log_end} ({_size(self.log_bytes)})"
-        yield f"  handled    up to offset {self.handled}, {self.log_end - self.handled} behind"
-        yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
-        yield f"  read DB    at position {self.projected}, {self.head - self.projected} behind"
-        yield f"             ({_size(self.read_db_bytes)})"
 
 
 class DumpedCommand(Struct, frozen=True):
@@ -167,27 +140,6 @@ def read_time(text: str) -> datetime:
     return time
 
 
-async def read_status(config: Config) -> Status:
-    """Return how far everything in the data folder has come, read from the back to the front of the pipeline."""
-    folder = DataFolder(config.data.dir)
-    async with open_read(config) as read, open_events(config) as events:
-        projected = await read.position()
-        head = await events.head()
-        handled = await events.cursor()
-        read_file = read.file
-    return Status(
-        str(folder.root),
-        lock_holder(folder.root),
-        _log_end(folder.log),
-        sum(file.stat().st_size for file in folder.log.iterdir()),
-        handled,
-        head.position,
-        projected,
-        folder.write_db.stat().st_size,
-        read_file.stat().st_size,
-    )
-
-
 def dump_log(config: Config, after: Offset, limit: int | None) -> Iterator[DumpedCommand]:
     """Yield the commands of the log past offset `after`.
 
@@ -218,15 +170,3 @@ def _dumped(folder: Path, after: Offset) -> Iterator[DumpedCommand]:
                     batch.position,
                     batch.sequence,
                 )
-
-
-def _log_end(folder: Path) -> Offset:
-    end = 0
-    for finding in findings(folder):
-        if isinstance(finding, LoggedBatch):
-            end = finding.first + len(finding.commands) - 1
-    return end
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -16,8 +16,11 @@ operator gave it up."""
 
 
 def effect_id(consumer: str, position: Position, ordinal: int) -> str:
-    """Return the id of a consumer's effect for an event: the same one however often it is worked out."""
-    return hashlib.sha256(f"{consumer}/{position}/{ordinal}".encode()).hexdigest()[:32]
+    """Return the id of a consumer's effect for an event: the same one however often it is worked out.
+
+    It begins with the position, so that an index of ids grows at its end.
+    """
+    return f"{position:012x}{hashlib.sha256(f'{consumer}/{position}/{ordinal}'.encode()).hexdigest()[:20]}"
 
 
 class Effect(Struct, frozen=True, gc=False):

@@ -1,0 +1,109 @@
+"""How far a data folder has come: what `twofold status` shows, read beside a running process or without one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from anyio import CancelScope
+from msgspec import Struct
+
+from ..stores.effect_records import EffectState
+from ..stores.lock import lock_holder
+from ..stores.records import Offset, Position
+from ..stores.segments.audit import LoggedBatch, findings
+from ..stores.sqlite.effect_ledger import SqliteEffectLedger
+from .config import Config
+from .inspection import open_events, open_read
+from .stores import DataFolder
+
+__all__ = ["ConsumerStatus", "Status", "read_status"]
+
+
+class ConsumerStatus(Struct, frozen=True):
+    """How a consumer of effects stands."""
+
+    name: str
+    cursor: Position
+    paused: str | None
+    """Why nothing of it is sent until an operator resumes it."""
+    effects: Mapping[EffectState, int]
+    """How many effects are in each state."""
+
+
+class Status(Struct, frozen=True):
+    """How far a data folder has come."""
+
+    folder: str
+    held_by: int | None
+    """The process that has it open."""
+    log_end: Offset
+    log_bytes: int
+    handled: Offset
+    head: Position
+    projected: Position
+    write_db_bytes: int
+    read_db_bytes: int
+    consumers: Sequence[ConsumerStatus]
+
+    def lines(self) -> Iterator[str]:
+        """Return it as a person reads it."""
+        yield f"{self.folder}: " + (f"open in process {self.held_by}" if self.held_by else "not open in any process")
+        yield f"  log        ends at offset {self.log_end} ({_size(self.log_bytes)})"
+        yield f"  handled    up to offset {self.handled}, {self.log_end - self.handled} behind"
+        yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
+        yield f"  read DB    at position {self.projected}, {self.head - self.projected} behind"
+        yield f"             ({_size(self.read_db_bytes)})"
+        for consumer in self.consumers:
+            counts = ", ".join(f"{count} {state}" for state, count in consumer.effects.items() if count)
+            yield f"  consumer   {consumer.name} at position {consumer.cursor}, {self.head - consumer.cursor} behind"
+            yield f"             {counts or 'no effects'}"
+            if consumer.paused is not None:
+                yield f"             paused: {consumer.paused}; mend it, then: twofold effects resume {consumer.name}"
+
+
+async def read_status(config: Config) -> Status:
+    """Return how far everything in the data folder has come, read from the back to the front of the pipeline."""
+    folder = DataFolder(config.data.dir)
+    async with open_read(config) as read, open_events(config) as events:
+        projected = await read.position()
+        head = await events.head()
+        handled = await events.cursor()
+        read_file = read.file
+    consumers = await _consumers(folder)
+    return Status(
+        str(folder.root),
+        lock_holder(folder.root),
+        _log_end(folder.log),
+        sum(file.stat().st_size for file in folder.log.iterdir()),
+        handled,
+        head.position,
+        projected,
+        folder.write_db.stat().st_size,
+        read_file.stat().st_size,
+        consumers,
+    )
+
+
+async def _consumers(folder: DataFolder) -> list[ConsumerStatus]:
+    if not folder.effects_db.exists():
+        return []
+    ledger = await SqliteEffectLedger.open_read_only(folder.effects_db)
+    try:
+        consumers, counts = await ledger.consumers(), await ledger.counts()
+    finally:
+        with CancelScope(shield=True):
+            await ledger.close()
+    return [
+        ConsumerStatus(each.name, each.cursor, each.paused, counts.get(each.name, {})) for each in consumers.values()
+    ]
+
+
+def _log_end(folder: Path) -> Offset:
+    end = 0
+    for finding in findings(folder):
+        if isinstance(finding, LoggedBatch):
+            end = finding.first + len(finding.commands) - 1
+    return end
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
