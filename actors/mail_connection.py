@@ -13,7 +13,6 @@ from typing import cast
 
 from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPRecipientRefused, SMTPResponseException
-from anyio import fail_after
 
 from .delivery import Paused, TryAgain
 from .email import address_of
@@ -55,7 +54,7 @@ class SmtpConnection:
 
     @classmethod
     async def open(cls, settings: MailSettings, tls: ssl.SSLContext | None) -> "SmtpConnection":
-        """Connect, encrypt and log in, all within the time limit.
+        """Connect, encrypt and log in, each step within the time limit.
 
         Raises:
             MailFailed: it did not come to that; nothing of any mail was sent.
@@ -71,7 +70,7 @@ class SmtpConnection:
         )
         connection = cls(client, settings)
         try:
-            with connection._ending("connecting"), fail_after(settings.timeout):
+            with connection._ending("connecting"):
                 await client.connect()
                 await client.ehlo()
                 if settings.security == "starttls":

@@ -44,7 +44,7 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rate: Annotated[float, Meta(gt=0, le=10_000)] = 10.0
     """Recipients a second. SES counts so: a mail to three counts as three."""
     timeout: Annotated[float, Meta(gt=0, le=3600, extra={"read": read_duration})] = 30.0
-    """Seconds for connecting, and for the answer to each command; a long mail has longer."""
+    """Seconds for connecting, and then for the answer to each command; a long mail has longer."""
     ca_file: Path | None = None
     """PEM certificates that alone vouch for the server, in the place of the machine's own."""
 

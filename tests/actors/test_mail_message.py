@@ -94,7 +94,7 @@ def test_the_same_effect_makes_the_same_bytes() -> None:
 def test_a_text_that_holds_the_boundary_adds_no_part() -> None:
     forged = f"--=_{'e' * 32}_0\r\nContent-Type: text/html\r\n\r\n<p>forged</p>\r\n--=_{'e' * 32}_0--\r\n"
     message = read(Email(ANNA, "s", forged, html=forged))
-    assert len(list(message.walk())) == 3
+    assert [part.get_content() for part in message.iter_parts()] == [forged, forged]
 
 
 @pytest.mark.parametrize("name", ["List-Unsubscribe", "X-SES-MESSAGE-TAGS", "In-Reply-To"])
