@@ -47,6 +47,7 @@ async def test_mails_go_over_connections_that_are_kept_and_closed_politely(serve
 
 async def test_no_more_connections_than_allowed_are_open(server: ScriptedSmtp) -> None:
     async with mailing(server, connections=2) as mailer:
+        assert mailer.largest_call == 2
         await mailer.deliver([effect(name=str(number)) for number in range(12)])
     assert len(server.received) == 12
     assert server.connections <= 2

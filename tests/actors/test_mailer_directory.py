@@ -96,7 +96,3 @@ async def test_a_mail_that_cannot_be_read_parks_and_its_neighbours_go(outbox: Pa
     deliveries = await open_mailer(MailSettings(), outbox).deliver([broken, effect(name="a")])
     assert [type(each) for each in deliveries] == [Refused, Delivered]
     assert names_in(outbox) == ["a.eml"]
-
-
-async def test_a_mailer_takes_as_many_at_once_as_it_has_connections(outbox: Path) -> None:
-    assert open_mailer(MailSettings(connections=7), outbox).largest_call == 7
