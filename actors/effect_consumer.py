@@ -232,9 +232,14 @@ class EffectConsumer(Actor[EventRecord]):
                 return Conclusion(effect.effect_id, "done", None, result)
             case Refused(error=error):
                 return Conclusion(effect.effect_id, "parked", error)
-            case TryAgain(error=error, slow_down=False) if effect.attempts + 1 >= self._definition.retry.attempts:
-                return Conclusion(effect.effect_id, "parked", f"after {effect.attempts + 1} attempts: {error}")
+            case TryAgain(error=error, slow_down=False, result=result) if self._is_last(effect):
+                return Conclusion(effect.effect_id, "parked", f"after {effect.attempts + 1} attempts: {error}", result)
+            case TryAgain(error=error, result=result):
+                return Conclusion(effect.effect_id, "retry", error, result)
         return Conclusion(effect.effect_id, "retry", delivery.error)
+
+    def _is_last(self, effect: Scheduled) -> bool:
+        return effect.attempts + 1 >= self._definition.retry.attempts
 
     async def _settle_accounts(
         self, effects: Sequence[Scheduled], deliveries: Sequence[Delivery], ends: Sequence[Conclusion]

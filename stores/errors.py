@@ -13,7 +13,9 @@ __all__ = [
     "DiskFull",
     "DuplicateCommand",
     "ForeignAwait",
+    "GenerationBehind",
     "Locked",
+    "NoPreviousGeneration",
     "NoSuchStore",
     "QueryTimeout",
     "ReadOnly",
@@ -115,6 +117,25 @@ class NoSuchStore(StoreError):
     def __init__(self, file: Path | str) -> None:
         self.file = Path(file)
         super().__init__(f"There is no {file}. Check the path, or start Twofold there once.")
+
+
+class GenerationBehind(StoreError):
+    """A generation of the read database was to serve, and is not as far as the one that does."""
+
+    def __init__(self, position: int, serving: int) -> None:
+        self.position, self.serving = position, serving
+        super().__init__(
+            f"The generation is at position {position}, and the one that serves at {serving}. "
+            "Nothing was changed; apply the events between, then let it serve."
+        )
+
+
+class NoPreviousGeneration(StoreError):
+    """There is no earlier generation of the read database that could serve again."""
+
+    def __init__(self, folder: Path | str, reason: str) -> None:
+        self.folder, self.reason = Path(folder), reason
+        super().__init__(f"{folder}: there is no way back: {reason}. Nothing was changed; rebuild a new generation.")
 
 
 class ReadOnly(StoreError):

@@ -6,6 +6,7 @@ the write, sync or commit that it began has ended, and then is cancelled.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState
@@ -24,7 +25,7 @@ from .records import (
     Version,
 )
 
-__all__ = ["EffectLedger", "EventStore", "Log", "ReadDb", "ReadStore", "Snapshot", "SqlValue"]
+__all__ = ["EffectLedger", "EventStore", "Log", "ReadDb", "ReadGeneration", "ReadStore", "Snapshot", "SqlValue"]
 
 T = TypeVar("T")
 SqlValue = str | int | float | bytes | None
@@ -134,8 +135,8 @@ class Snapshot(NamedTuple):
     position: Position
 
 
-class ReadStore(Protocol):
-    """The read database: tables that projections fill and queries read, at one position."""
+class ReadGeneration(Protocol):
+    """One filling of the read database: what projections made of the events up to its position."""
 
     async def position(self) -> Position:
         """Return the position of the newest event that was applied, or 0."""
@@ -148,6 +149,39 @@ class ReadStore(Protocol):
             WrongCursor: another writer was here.
             DiskFull: it may be tried again.
             StorageFailed: the store takes no more.
+        """
+
+
+class ReadStore(ReadGeneration, Protocol):
+    """The read database: the generation that serves, which queries read, and a way to let another one serve.
+
+    One other generation at a time is open beside the one that serves.
+    """
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether the generation that serves was ever filled to the end of the events; it outlasts a restart."""
+
+    async def mark_filled(self) -> None:
+        """Note, durably, that the generation that serves was filled to the end of the events."""
+
+    def new_generation(self) -> AbstractAsyncContextManager[ReadGeneration]:
+        """Open a new generation, at position 0, for as long as the block lasts. Unless it then serves, it is gone."""
+
+    def previous_generation(self) -> AbstractAsyncContextManager[ReadGeneration]:
+        """Open the generation that served before, at its position, for as long as the block lasts.
+
+        Raises:
+            NoPreviousGeneration: none is kept, it was built by other projections, or it is damaged.
+        """
+
+    async def serve(self, generation: ReadGeneration) -> None:
+        """Let `generation`, opened by one of the two above, serve from now on, durably; the other one is kept.
+
+        A query that runs goes on where it began. The caller sees to it that nothing is applied meanwhile.
+
+        Raises:
+            GenerationBehind: it is not as far as the one that serves.
         """
 
     async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:

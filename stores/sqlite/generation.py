@@ -1,10 +1,14 @@
 """One generation of the read database: a file that projections fill and queries read."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
+import anyio
+
+from ..errors import Locked
 from ..protocols import ReadDb, Snapshot
 from ..records import Position, ProjectionSchema, Statement
 from .checks import quick_check
@@ -15,11 +19,12 @@ from .read_query import ask_snapshot, read_position
 
 __all__ = ["Generation"]
 
+T = TypeVar("T")
 Built = TypeVar("Built", bound="Generation")
 
 
 class Generation:
-    """Implements `ReadStore` on one file, or in memory.
+    """Implements `ReadGeneration`, and the queries, on one file or in memory.
 
     It syncs at checkpoints only (``synchronous=NORMAL``): after a power cut it may stand at an earlier position, whole,
     and the projector goes on from there.
@@ -29,6 +34,10 @@ class Generation:
         self.file = database.file
         self._database = database
         self._query_timeout = query_timeout
+        self._readings = 0
+        """How many are under way."""
+        self._is_retired = False
+        self._closed = anyio.Event()
 
     @classmethod
     async def create(
@@ -66,21 +75,58 @@ class Generation:
         return await self._database.read(recorded_projections)
 
     async def position(self) -> Position:
-        return await self._database.read(read_position)
+        return await self._counted(self._database.read(read_position))
 
     async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
         work = partial(apply_statements, file=self.file, statements=statements, expected=expected, position=position)
         await self._database.write(work)
 
     async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
-        return await self._database.read(partial(ask_snapshot, ask=ask, seconds=self._query_timeout))
+        work = partial(ask_snapshot, ask=ask, seconds=self._query_timeout)
+        return await self._counted(self._database.read(work))
 
     async def quick_check(self) -> list[str]:
         """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""
         return await self._database.read(quick_check)
 
+    async def checkpoint(self) -> None:
+        """Bring all that was applied into the file itself, synced, so that no power cut takes anything back.
+
+        Raises:
+            Locked: some other program reads the file just now.
+            DiskFull, StorageFailed: the device has no room, or failed.
+        """
+        await self._database.write(partial(checkpoint, file=self.file))
+
+    async def retire(self) -> None:
+        """Close as soon as no reading is under way: now, or with the last of them. None may begin any more."""
+        self._is_retired = True
+        if not self._readings:
+            await self.close()
+
+    async def until_closed(self) -> None:
+        """Return once it is closed."""
+        await self._closed.wait()
+
     async def close(self) -> None:
         await self._database.close()
+        self._closed.set()
+
+    async def _counted(self, reading: Awaitable[T]) -> T:
+        self._readings += 1
+        try:
+            return await reading
+        finally:
+            self._readings -= 1
+            if self._is_retired and not self._readings:
+                await self.close()
+
+
+def checkpoint(connection: sqlite3.Connection, file: Path) -> None:
+    """Write the whole write-ahead log into the file, sync it, and empty the log."""
+    (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise Locked(file, None)
 
 
 async def with_tables(generation: Built, projections: Sequence[ProjectionSchema]) -> Built:

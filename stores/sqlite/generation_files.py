@@ -1,26 +1,68 @@
-"""The files of a read database: numbered generations, and a pointer that names the one that serves."""
+"""The files of a read database: numbered generations, and a pointer that names those that count.
+
+The pointer is a text of one or two lines: the generation that serves, followed by the word ``filling`` for as long as
+it was never filled to the end of the events, and the one that served before, which is kept for a way back. Every other
+generation is the rest of a rebuild that did not end, and is deleted at the next start.
+"""
 
 import os
 import re
 from pathlib import Path
 
+from msgspec import Struct
+
 from ..errors import StorageFailed
 from .opening import sync_folder
 
-__all__ = ["discard_generations", "next_generation", "point_to", "serving_generation", "withdraw_pointer"]
+__all__ = [
+    "Pointer",
+    "delete_generation",
+    "discard_generations",
+    "next_generation",
+    "point_to",
+    "read_pointer",
+    "serving_generation",
+    "withdraw_pointer",
+]
 
 POINTER = "current"
+FILLING = "filling"
 GENERATION = re.compile(r"generation-(\d{6,})\.db")
 PARTS = ("", "-wal", "-shm")
 
 
-def serving_generation(folder: Path) -> Path | None:
-    """Return the file that the pointer of `folder` names, or ``None`` where there is none, or it is damaged."""
+class Pointer(Struct, frozen=True):
+    """Which files of a folder count."""
+
+    serving: Path
+    kept: Path | None
+    """The generation that served before."""
+    is_filled: bool
+    """Whether the one that serves was ever filled to the end of the events."""
+
+    def last_filled(self) -> Path | None:
+        """Return the newest generation that was filled, if it is there."""
+        file = self.serving if self.is_filled else self.kept
+        return file if file is not None and file.exists() else None
+
+
+def read_pointer(folder: Path) -> Pointer | None:
+    """Return what the pointer of `folder` says, or ``None`` where there is none, or it is damaged."""
     try:
-        name = (folder / POINTER).read_text(errors="replace").strip()
+        lines = (folder / POINTER).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return None
-    return folder / name if GENERATION.fullmatch(name) else None
+    name, _, word = lines[0].partition(" ") if lines else ("", "", "")
+    if GENERATION.fullmatch(name) is None or word not in ("", FILLING):
+        return None
+    kept = folder / lines[1] if len(lines) > 1 and GENERATION.fullmatch(lines[1]) else None
+    return Pointer(folder / name, kept, is_filled=not word)
+
+
+def serving_generation(folder: Path) -> Path | None:
+    """Return the file that the pointer of `folder` names, or ``None`` where there is none, or it is damaged."""
+    pointer = read_pointer(folder)
+    return None if pointer is None else pointer.serving
 
 
 def next_generation(folder: Path) -> Path:
@@ -29,23 +71,25 @@ def next_generation(folder: Path) -> Path:
     return folder / f"generation-{max(numbers, default=0) + 1:06}.db"
 
 
-def point_to(file: Path) -> None:
-    """Make `file` the generation that serves, durably; after a crash the pointer names the old one or the new one.
+def point_to(pointer: Pointer) -> None:
+    """Write `pointer` durably; after a crash the old one stands or the new one.
 
     Raises:
         StorageFailed: the device failed.
     """
-    pointer = file.with_name(POINTER)
-    temporary = file.with_name(f"{POINTER}.new")
+    folder = pointer.serving.parent
+    file, temporary = folder / POINTER, folder / f"{POINTER}.new"
+    word = "" if pointer.is_filled else f" {FILLING}"
+    kept = "" if pointer.kept is None else f"{pointer.kept.name}\n"
     try:
         with temporary.open("w") as stream:
-            stream.write(f"{file.name}\n")
+            stream.write(f"{pointer.serving.name}{word}\n{kept}")
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(pointer)
+        temporary.replace(file)
     except OSError as error:
-        raise StorageFailed(pointer, "write of the pointer", error) from error
-    sync_folder(file.parent)
+        raise StorageFailed(file, "write of the pointer", error) from error
+    sync_folder(folder)
 
 
 def withdraw_pointer(folder: Path) -> None:
@@ -54,9 +98,15 @@ def withdraw_pointer(folder: Path) -> None:
     sync_folder(folder)
 
 
-def discard_generations(folder: Path, kept: frozenset[Path]) -> None:
-    """Delete all generations in `folder` but those `kept`: each can be filled anew from the events."""
-    names = {f"{file.name}{part}" for file in kept for part in PARTS}
-    for each in list(folder.iterdir()):
-        if GENERATION.match(each.name) and each.name not in names:
+def discard_generations(pointer: Pointer) -> None:
+    """Delete all generations beside those that `pointer` names: each can be filled anew from the events."""
+    named = {file.name for file in (pointer.serving, pointer.kept) if file is not None}
+    for each in list(pointer.serving.parent.iterdir()):
+        if (match := GENERATION.match(each.name)) and match[0] not in named:
             each.unlink()
+
+
+def delete_generation(file: Path) -> None:
+    """Delete a generation with all that SQLite keeps beside it."""
+    for part in PARTS:
+        file.with_name(f"{file.name}{part}").unlink(missing_ok=True)

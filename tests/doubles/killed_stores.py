@@ -6,6 +6,10 @@ A place is ``METHOD.before`` or ``METHOD.after`` for a method of a store, or of 
 ``append``           the log takes a batch; behind it lies handling
 ``commit``           the write database takes a batch; behind it lies projection
 ``apply``            the read database takes events
+``record``           the effect ledger takes the effects of events
+``begin``            the effect ledger notes that attempts begin; behind it lies the delivery
+``conclude``         the effect ledger notes how they ended
+``open_consumer``    the effect ledger has a place for a consumer; behind it lies its registration
 ``write`` ``sync``   the bytes of the log go to the file, and from there to the device
 ``rename``           a new segment or manifest comes into its place
 ``log_close``        the log is sealed and closed
@@ -27,7 +31,7 @@ from twofold import Config
 from twofold.actors.definitions import Domain
 from twofold.runtime.stores import OpenStores, Stores, open_folder
 from twofold.stores.files import Files
-from twofold.stores.protocols import EventStore, Log, ReadStore
+from twofold.stores.protocols import EffectLedger, EventStore, Log, ReadStore
 from twofold.stores.records import Commit
 
 T = TypeVar("T")
@@ -77,6 +81,16 @@ class Beside:
         return getattr(self._store, name)
 
 
+class _KillingLedger:
+    """An effect ledger whose every method is a place, such as ``begin.after``."""
+
+    def __init__(self, ledger: EffectLedger, killer: Killer) -> None:
+        self._ledger, self._killer = ledger, killer
+
+    def __getattr__(self, name: str) -> Any:
+        return _around(self._killer, name, getattr(self._ledger, name))
+
+
 @contextmanager
 def killed_at(point: str, count: int) -> Iterator[OpenStores]:
     """Yield what opens the stores so that the process dies at `point`."""
@@ -89,6 +103,8 @@ def killed_at(point: str, count: int) -> Iterator[OpenStores]:
                 cast(Log, Beside(stores.log, "append", _around(killer, "append", stores.log.append))),
                 cast(EventStore, Beside(stores.events, "commit", _commit(killer, stores.events))),
                 cast(ReadStore, Beside(stores.read, "apply", _apply(killer, stores.read))),
+                cast(EffectLedger, _KillingLedger(stores.effects, killer)),
+                stores.outbox,
             )
             killer.passes("log_close.before")
         killer.passes("log_close.after")

@@ -3,13 +3,15 @@
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import anyio
 from twofold.actors.definitions import Domain
 from twofold.runtime.config import Config
 from twofold.runtime.stores import OpenStores, Stores, open_folder
-from twofold.stores.memory import MemoryEventStore, MemoryLog, MemoryReadStore
-from twofold.stores.protocols import EventStore, Log, ReadDb, ReadStore, Snapshot
+from twofold.stores.memory import MemoryEffectLedger, MemoryEventStore, MemoryLog, MemoryReadStore
+from twofold.stores.protocols import EffectLedger, EventStore, Log, ReadDb, ReadStore, Snapshot
 from twofold.stores.records import (
     CommandRecord,
     Commit,
@@ -155,6 +157,13 @@ class PlannedEventStore:
     ) -> Sequence[EventRecord]:
         return await self._store.read_stream(stream, after, limit)
 
+    async def consumers(self) -> dict[str, Position]:
+        return await self._store.consumers()
+
+    async def register_consumer(self, name: str, start: Position) -> None:
+        await self._plan.before("register_consumer")
+        await self._store.register_consumer(name, start)
+
     async def close(self) -> None:
         await self._store.close()
 
@@ -178,28 +187,52 @@ class PlannedReadStore:
         await self._store.close()
 
 
+class PlannedLedger:
+    """An effect ledger whose every method is an operation of the plan, and again, with ``/done``, once it is done."""
+
+    def __init__(self, ledger: EffectLedger, plan: Plan) -> None:
+        self._ledger, self._plan = ledger, plan
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await self._plan.before(name)
+            result = await getattr(self._ledger, name)(*arguments, **named)
+            await self._plan.before(f"{name}/done")
+            return result
+
+        return call
+
+
 def planned(plan: Plan, open_stores: OpenStores = open_folder) -> OpenStores:
     """Return what opens the stores of `open_stores` behind `plan`."""
 
     @asynccontextmanager
     async def open_planned(config: Config, domain: Domain) -> AsyncIterator[Stores]:
-        async with open_stores(config, domain) as (log, events, read):
-            yield Stores(PlannedLog(log, plan), PlannedEventStore(events, plan), PlannedReadStore(read, plan))
+        async with open_stores(config, domain) as (log, events, read, effects, outbox):
+            yield Stores(
+                PlannedLog(log, plan),
+                PlannedEventStore(events, plan),
+                PlannedReadStore(read, plan),
+                cast(EffectLedger, PlannedLedger(effects, plan)),
+                outbox,
+            )
 
     return open_planned
 
 
 class MemoryFolder:
-    """What a data folder holds, in memory: the log and the history outlast a Runtime, the read database does not."""
+    """What a data folder holds, in memory: the log, the history and the effects outlast a Runtime, the read database
+    does not."""
 
     def __init__(self) -> None:
         self.log = MemoryLog()
         self.events = MemoryEventStore()
+        self.effects = MemoryEffectLedger()
 
     @asynccontextmanager
     async def open(self, config: Config, domain: Domain) -> AsyncIterator[Stores]:
         read = await MemoryReadStore.in_memory(domain.projections, query_timeout=config.queries.timeout)
         try:
-            yield Stores(self.log, self.events, read)
+            yield Stores(self.log, self.events, read, self.effects, Path("outbox"))
         finally:
             await read.close()
