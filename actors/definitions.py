@@ -5,9 +5,11 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ..stores.records import ProjectionSchema, Statement
+from ..stores.errors import TwofoldError
+from ..stores.records import EventRecord, ProjectionSchema, Statement
 from .codec import Codec
 from .domain import Context, EventMeta
+from .kernel.supervisor import Halt
 from .retry import Retry
 
 __all__ = [
@@ -19,8 +21,20 @@ __all__ = [
     "EventDefinition",
     "ProjectionHandler",
     "QueryDefinition",
+    "UnknownEvent",
     "ValidatorDefinition",
 ]
+
+
+class UnknownEvent(TwofoldError, Halt):
+    """The history holds an event of a type that the domain does not register: who follows it stops there."""
+
+    def __init__(self, record: EventRecord) -> None:
+        self.position, self.stream, self.type = record.position, record.stream, record.type
+        super().__init__(
+            f"The event at position {record.position} in {record.stream} is a {record.type!r}, which no decider "
+            "registers any more. Register the type again under that name, and start again."
+        )
 
 
 class EventDefinition(Struct, frozen=True):
@@ -128,3 +142,14 @@ class Domain(Struct, frozen=True):
     """By an event's wire name: who projects it, each with the index of its projection."""
     queries: Mapping[str, QueryDefinition]
     effects: Mapping[str, EffectDefinition]
+
+    def event_of(self, record: EventRecord) -> EventDefinition:
+        """Return the type of a stored event.
+
+        Raises:
+            UnknownEvent: it is not registered; to go on would be to skip it in silence.
+        """
+        definition = self.events.get(record.type)
+        if definition is None:
+            raise UnknownEvent(record)
+        return definition

@@ -10,7 +10,7 @@ from typing import Any
 from ..stores.errors import StatementFailed, TwofoldError
 from ..stores.protocols import ReadStore
 from ..stores.records import EventRecord, Position, Statement
-from .definitions import Domain
+from .definitions import Domain, UnknownEvent
 from .domain import EventMeta
 from .event_feed import EventFeed
 from .in_flight import InFlight
@@ -79,7 +79,7 @@ class Projector(Actor[EventRecord]):
     async def handle(self, messages: Sequence[EventRecord]) -> None:
         try:
             await self._apply(messages)
-        except (ProjectionFailed, StatementFailed) as error:
+        except (ProjectionFailed, StatementFailed, UnknownEvent) as error:
             if len(messages) > 1:
                 for event in messages:
                     await self.handle([event])
@@ -114,6 +114,7 @@ def statements_for(
 
     Raises:
         ProjectionFailed: a projection raised, or yielded something that is no statement.
+        UnknownEvent: an event's type is not registered.
     """
     return [statement for statements in _by_projection(domain, events, decoded) for statement in statements]
 
@@ -123,14 +124,17 @@ def _by_projection(
 ) -> list[list[Statement]]:
     made: list[list[Statement]] = [[] for _ in domain.projections]
     for record in events:
+        if record.data is None:  # of an erased event there is nothing left to show
+            continue
+        definition = domain.event_of(record)
         handlers = domain.projected.get(record.type)
-        if handlers is None or record.data is None:  # of an erased event there is nothing left to show
+        if handlers is None:
             continue
         index, _ = handlers[0]
         try:
             event = decoded(record)
             if event is None:
-                event = domain.events[record.type].codec.decode(record.data)
+                event = definition.codec.decode(record.data)
             meta = EventMeta(record)
             for index, handler in handlers:
                 made[index] += map(_statement, handler(event, meta) or ())

@@ -10,40 +10,46 @@ from typing import Any
 import msgspec
 
 from ..stores.effect_records import Effect, effect_id
-from ..stores.errors import TwofoldError
 from ..stores.records import EventRecord
 from .definitions import Domain, EffectDefinition
-from .domain import EventMeta, storable_text
+from .delivery import reason_of
+from .domain import EventMeta
 from .email import Email, check_email
 from .purge import Purge, check_purge
 
 __all__ = ["render"]
 
 _encode = msgspec.json.Encoder().encode
-_LONGEST_REASON = 2000
 
 
 def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRecord]) -> list[Effect]:
-    """Return the effects of `events` for `consumer`, in order."""
+    """Return the effects of `events` for `consumer`, in order.
+
+    Raises:
+        UnknownEvent: an event's type is not registered.
+    """
     effects: list[Effect] = []
     for record in events:
-        if record.type not in consumer.events or record.data is None:  # an erased event says nothing any more
+        if record.data is None:  # an erased event says nothing any more
+            continue
+        definition = domain.event_of(record)
+        if record.type not in consumer.events:
             continue
         if consumer.kind == "call":
             effects.append(_effect(consumer, record, 0, ""))
             continue
         try:
-            payloads = [_payload(consumer, made) for made in _made(domain, consumer, record, record.data)]
+            payloads = [
+                _payload(consumer, made) for made in _made(consumer, record, definition.codec.decode(record.data))
+            ]
         except Exception as error:  # noqa: BLE001 - a renderer's bug, whatever it is, parks this one effect
-            reason = str(error) if isinstance(error, TwofoldError) else repr(error)
-            effects.append(_effect(consumer, record, 0, "", storable_text(reason[:_LONGEST_REASON])))
+            effects.append(_effect(consumer, record, 0, "", reason_of(error)))
             continue
         effects += (_effect(consumer, record, ordinal, payload) for ordinal, payload in enumerate(payloads))
     return effects
 
 
-def _made(domain: Domain, consumer: EffectDefinition, record: EventRecord, data: str) -> Iterable[Any]:
-    event = domain.events[record.type].codec.decode(data)
+def _made(consumer: EffectDefinition, record: EventRecord, event: Any) -> Iterable[Any]:
     made = consumer.call(event, EventMeta(record))
     if made is None:
         return ()
