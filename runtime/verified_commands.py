@@ -15,7 +15,7 @@ from .verification_report import Findings, Report
 
 __all__ = ["Commands", "commands_of"]
 
-SALVAGE = "Restore a backup, or keep what is sound with `twofold salvage --accept-loss`."
+RESTORE = "Restore a backup."
 RESTORE_TOGETHER = "Restore the log and the databases from one backup."
 
 
@@ -72,7 +72,7 @@ class Commands:
 
     def _add_finding(self, finding: LoggedBatch | TornTail | Corruption) -> None:
         if isinstance(finding, Corruption):
-            self._findings.corruption("log", finding, SALVAGE)
+            self._findings.corruption("log", finding, RESTORE)
         elif isinstance(finding, TornTail):
             self._findings.note(
                 f"{finding.file} at byte {finding.position}: {finding.size} bytes behind the last whole batch, "

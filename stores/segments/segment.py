@@ -43,7 +43,7 @@ _INDEX_STEP = 128 << 10
 _READ_BYTES = 4 << 20
 """After how many bytes one read stops early, so that large commands cannot fill the memory."""
 
-NEXT_STEP = "Run `twofold verify`; then restore a backup, or keep what is sound with `twofold salvage --accept-loss`."
+NEXT_STEP = "Run `twofold verify` to see the extent; then restore a backup."
 
 
 class SegmentHeader(NamedTuple):

@@ -1,5 +1,6 @@
 """The documents hold: what they name is there, and what they show is what comes out."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import Command, Group
 from twofold.runtime.cli import main
 from twofold.runtime.exit_codes import ExitCode
 
@@ -15,10 +17,12 @@ from tests.doubles.command_line import ENVIRONMENT, CommandLine
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/shop/README.md")]
 DOCUMENTS += sorted((REPOSITORY / "docs").glob("*.md"))
+PACKAGE = sorted(file for folder in ("actors", "runtime", "stores") for file in (REPOSITORY / folder).rglob("*.py"))
 README = DOCUMENTS[0].read_text(encoding="utf-8")
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED_COMMAND = re.compile(r"(?:`|: |^ *)twofold ((?:[a-z]+ ?)+)", re.MULTILINE)
 FILE = re.compile(r"`([\w./]+\.(?:py|md|toml|sql))`")
 FOLDERS = ("actors", "benchmarks", "docs", "examples", "runtime", "stores", "tests")
 MADE_BY_THE_READER = "seats.py"
@@ -92,6 +96,25 @@ def without_times(text: str) -> str:
 
 def test_the_commands_in_the_readme_are_those_of_the_command_line() -> None:
     assert sorted(re.findall(r"^\| `twofold (\w+)", README, re.MULTILINE)) == sorted(main.commands)
+
+
+def test_every_command_that_a_text_of_the_package_names_is_there() -> None:
+    named = [words for file in PACKAGE for text in texts_in(file) for words in NAMED_COMMAND.findall(text)]
+    assert len(named) > 10
+    assert [words for words in named if not stands_in(main, words.split())] == []
+
+
+def texts_in(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def stands_in(command: Command, words: list[str]) -> bool:
+    """Tell whether `words` lead from group to group, or to a command that can be run, which takes the rest."""
+    if not words or not isinstance(command, Group):
+        return True
+    return words[0] in command.commands and stands_in(command.commands[words[0]], words[1:])
 
 
 def test_the_exit_codes_in_the_readme_are_those_of_the_code() -> None:
