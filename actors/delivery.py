@@ -6,8 +6,12 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from ..stores.effect_records import EffectRecord
+from ..stores.errors import TwofoldError
+from .domain import storable_text
 
-__all__ = ["Delivered", "Deliverer", "Delivery", "Paused", "Refused", "TryAgain"]
+__all__ = ["Delivered", "Deliverer", "Delivery", "Paused", "Refused", "TryAgain", "reason_of", "storable_reason"]
+
+_LONGEST_REASON = 2000
 
 
 class Delivered(Struct, frozen=True):
@@ -45,6 +49,20 @@ class Paused(Struct, frozen=True):
 Delivery: TypeAlias = Delivered | TryAgain | Refused | Paused
 
 
+def storable_reason(text: str) -> str:
+    """Return `text` in a length and in characters that the ledger can keep: a reason must not become a fault."""
+    return storable_text(text[:_LONGEST_REASON])
+
+
+def reason_of(error: Exception) -> str:
+    """Return what `error` says: an error of Twofold's is a sentence, of any other the type matters as well."""
+    try:
+        text = str(error) if isinstance(error, TwofoldError) else repr(error)
+    except Exception as worse:  # noqa: BLE001 - even the telling may have a bug
+        text = f"{type(error).__name__}, and to tell it raised {type(worse).__name__}"
+    return storable_reason(text)
+
+
 class Deliverer(Protocol):
     """Takes effects out of the process: a mail server, a CDN, a user's function. It keeps no state that matters."""
 
@@ -54,7 +72,8 @@ class Deliverer(Protocol):
     async def deliver(self, effects: Sequence[EffectRecord]) -> Sequence[Delivery]:
         """Try each of `effects` once and return how each ended, in the same order. It raises nothing on purpose.
 
-        What it raises all the same counts as `TryAgain` for each of them. Time limits are its own.
+        What it raises all the same counts as `TryAgain` for each of them, but for a store that is broken: that ends
+        the process. Time limits are its own.
         """
 
     async def close(self) -> None:

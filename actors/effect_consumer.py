@@ -7,16 +7,19 @@ prefers nothing to twice, parked.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from random import Random
 from typing import Any
 
 import anyio
 
 from ..stores.effect_records import Conclusion, EffectRecord
+from ..stores.errors import Corruption, StorageFailed
 from ..stores.protocols import EffectLedger
 from ..stores.records import EventRecord
+from .attempts import conclusion_of, delay_after, is_own_failure
 from .definitions import Domain, EffectDefinition
-from .delivery import Delivered, Deliverer, Delivery, Paused, Refused, TryAgain
+from .delivery import Deliverer, Delivery, Paused, TryAgain, reason_of, storable_reason
 from .event_feed import EventFeed
 from .kernel.actor import Actor
 from .kernel.clock import Clock
@@ -27,7 +30,7 @@ from .space import Space
 
 __all__ = ["EffectConsumer", "Quiet"]
 
-_READ_AT_ONCE = 1000
+_READ_AT_ONCE = 100  # a payload may be of megabytes
 _STOP_LIMIT = 10.0
 _BETWEEN_CLEANINGS = 3600.0
 _UNKNOWN_END = "the process ended while it was being sent: it may have arrived"
@@ -91,6 +94,7 @@ class EffectConsumer(Actor[EventRecord]):
         self._schedule = Schedule(by_stream=definition.by_stream)
         self._calls = anyio.Semaphore(definition.concurrency)
         self._changed = anyio.Event()
+        self._window_end = 0.0
         self._not_before = 0.0
         self._slowed = 0
         self._next_at_rate = 0.0
@@ -118,7 +122,7 @@ class EffectConsumer(Actor[EventRecord]):
         name = self._definition.name
         await self._space.write(lambda: self._ledger.record(name, effects, expected=expected, position=position))
         self.cursor = position
-        due = self.clock.monotonic() + self._definition.window
+        due = self._end_of_window()
         for effect in effects:
             scheduled = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream)
             if effect.parked is None:
@@ -141,12 +145,14 @@ class EffectConsumer(Actor[EventRecord]):
         """Send again, after an operator has mended the access and the ledger knows of it."""
         self.paused = None
         self._not_before = 0.0
+        self._note_quiet()
         self._wake()
 
     def release(self, effect_ids: Sequence[str], *, again: bool) -> None:
         """Take up effects that an operator has released in the ledger."""
         for effect_id in effect_ids:
             self._schedule.release(effect_id, self.clock.monotonic(), again=again)
+        self._note_quiet()
         self._wake()
 
     def next_attempt(self) -> float | None:
@@ -212,7 +218,8 @@ class EffectConsumer(Actor[EventRecord]):
             await self._space.write(lambda: self._ledger.begin(ids, self.clock.now()))
             records = await self._ledger.payloads(ids)
             deliveries = await self._attempt([records[effect_id] for effect_id in ids])
-            ends = [self._end_of(*pair) for pair in zip(effects, deliveries, strict=True)]
+            retry = self._definition.retry
+            ends = [conclusion_of(*pair, retry) for pair in zip(effects, deliveries, strict=True)]
             await self._space.write(lambda: self._ledger.conclude(ends, self.clock.now()))
             await self._settle_accounts(effects, deliveries, ends)
         finally:
@@ -223,23 +230,15 @@ class EffectConsumer(Actor[EventRecord]):
     async def _attempt(self, records: Sequence[EffectRecord]) -> Sequence[Delivery]:
         try:
             return await self._deliverer.deliver(records)
+        except (StorageFailed, Corruption):
+            raise
         except Exception as error:  # noqa: BLE001 - a deliverer's bug leaves the effects to be tried again
-            return [TryAgain(repr(error))] * len(records)
-
-    def _end_of(self, effect: Scheduled, delivery: Delivery) -> Conclusion:
-        match delivery:
-            case Delivered(result=result):
-                return Conclusion(effect.effect_id, "done", None, result)
-            case Refused(error=error):
-                return Conclusion(effect.effect_id, "parked", error)
-            case TryAgain(error=error, slow_down=False, result=result) if self._is_last(effect):
-                return Conclusion(effect.effect_id, "parked", f"after {effect.attempts + 1} attempts: {error}", result)
-            case TryAgain(error=error, result=result):
-                return Conclusion(effect.effect_id, "retry", error, result)
-        return Conclusion(effect.effect_id, "retry", delivery.error)
-
-    def _is_last(self, effect: Scheduled) -> bool:
-        return effect.attempts + 1 >= self._definition.retry.attempts
+            return [TryAgain(reason_of(error))] * len(records)
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() == -inf:
+                raise
+            # Something that it waited for was cancelled, not this task: that would end the sending without a word.
+            return [TryAgain("the deliverer was cancelled from within")] * len(records)
 
     async def _settle_accounts(
         self, effects: Sequence[Scheduled], deliveries: Sequence[Delivery], ends: Sequence[Conclusion]
@@ -253,24 +252,18 @@ class EffectConsumer(Actor[EventRecord]):
             elif end.state == "parked":
                 self._schedule.park(effect)
             else:
-                self._schedule.delay(effect, now + self._delay_after(effect, delivery))
+                due = now + delay_after(effect, delivery, self._definition.retry, self._random)
+                self._schedule.delay(effect, due, failed=is_own_failure(delivery))
         pauses = [delivery.error for delivery in deliveries if isinstance(delivery, Paused)]
-        if pauses:
-            self.paused = pauses[0]
-            await self._ledger.pause(self._definition.name, pauses[0])
         slow = [delivery for delivery in deliveries if isinstance(delivery, TryAgain) and delivery.slow_down]
         if slow:
             self._slowed += 1
             pause = slow[0].after or self._definition.retry.delay(self._slowed, self._random)
             self._not_before = max(self._not_before, now + pause)
-
-    def _delay_after(self, effect: Scheduled, delivery: Delivery) -> float:
-        if isinstance(delivery, Paused):
-            return 0.0
-        asked = delivery.after if isinstance(delivery, TryAgain) else None
-        if isinstance(delivery, TryAgain) and delivery.slow_down:
-            return asked or 0.0  # the whole consumer waits
-        return max(asked or 0.0, self._definition.retry.delay(effect.attempts + 1, self._random))
+        if pauses:
+            name, why = self._definition.name, storable_reason(pauses[0])
+            self.paused = why
+            await self._space.write(lambda: self._ledger.pause(name, why))
 
     async def _watch_projection(self) -> None:
         """Look again at what is due whenever the read database has moved on, where that counts."""
@@ -283,6 +276,13 @@ class EffectConsumer(Actor[EventRecord]):
         while True:
             await self._space.write(lambda: self._ledger.forget(self.clock.now() - round(self._keep_done * 1_000_000)))
             await self.clock.sleep(_BETWEEN_CLEANINGS)
+
+    def _end_of_window(self) -> float:
+        """Return when what comes now is due: with what the open window has gathered, or at the end of a new one."""
+        now = self.clock.monotonic()
+        if now >= self._window_end:
+            self._window_end = now + self._definition.window
+        return self._window_end
 
     def _note_quiet(self) -> None:
         self._quiet.note(quiet=self._schedule.waiting == 0 or self.paused is not None)

@@ -8,7 +8,7 @@ from ..stores.effect_records import EffectRecord
 from ..stores.errors import TwofoldError
 from ..stores.protocols import EventStore
 from .definitions import Domain, EffectDefinition
-from .delivery import Delivered, Delivery, Refused, TryAgain
+from .delivery import Delivered, Delivery, Refused, TryAgain, reason_of
 from .domain import EventMeta
 
 __all__ = ["FunctionDeliverer", "Undeliverable"]
@@ -40,12 +40,12 @@ class FunctionDeliverer:
             return Refused("the event was erased")
         try:
             event = self._domain.events[record.type].codec.decode(record.data)
-            with anyio.fail_after(self._definition.timeout):
+            with anyio.move_on_after(self._definition.timeout) as limit:
                 await self._definition.call(event, EventMeta(record, effect.effect_id))
         except Undeliverable as error:
-            return Refused(str(error))
-        except TimeoutError:
-            return TryAgain(f"{self._definition.name} took more than {self._definition.timeout:g} s")
+            return Refused(reason_of(error))
         except Exception as error:  # noqa: BLE001 - a failing call is tried again, whatever failed in it
-            return TryAgain(repr(error))
+            return TryAgain(reason_of(error))
+        if limit.cancelled_caught:
+            return TryAgain(f"{self._definition.name} took more than {self._definition.timeout:g} s")
         return Delivered()

@@ -25,7 +25,8 @@ class Scheduled(Struct, frozen=True, gc=False):
     position: Position
     ordinal: int
     stream: StreamId
-    attempts: int = 0
+    failures: int = 0
+    """How many attempts failed by this effect; not those that were held up with all of its consumer's."""
 
 
 class Schedule:
@@ -82,10 +83,11 @@ class Schedule:
         self._taken -= 1
         self._drop_first(self._lane_of(effect), now)
 
-    def delay(self, effect: Scheduled, due: float) -> None:
-        """Note that a taken effect is to be tried again at `due`; its lane waits for it."""
+    def delay(self, effect: Scheduled, due: float, *, failed: bool) -> None:
+        """Note that a taken effect is to be tried again at `due`, having `failed` or not; its lane waits for it."""
         self._taken -= 1
-        again = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream, effect.attempts + 1)
+        failures = effect.failures + failed
+        again = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream, failures)
         self._lanes[self._lane_of(effect)][0] = again
         heapq.heappush(self._delayed, (due, _place(again), again))
 
