@@ -31,7 +31,7 @@ def define_effect(
     parameters = parameters_of(function, "a consumer's function", least=2, most=2)
     if parameters[1][1] is not EventMeta:
         raise RegistrationError(f"{where(function)}: the second parameter is `meta: EventMeta`.")
-    if (kind == "call") != inspect.iscoroutinefunction(function):
+    if (kind == "call") != inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         must = (
             "is `async def`: it does its work itself" if kind == "call" else f"is a plain `def` that returns its {kind}"
         )
@@ -39,6 +39,8 @@ def define_effect(
     types = require_members(function, parameters[0][1], events.values(), "event")
     names = frozenset(wire_name for wire_name, type_ in events.items() if type_ in types)
     definition = EffectDefinition(name, kind, function, names, retry or Retry(), **settings)
-    if definition.concurrency < 1 or (definition.rate is not None and definition.rate <= 0) or definition.window < 0:
-        raise RegistrationError(f"{where(function)}: {name} has a concurrency or a rate with which it never sends.")
+    if definition.concurrency < 1 or not (definition.rate is None or definition.rate > 0) or definition.timeout <= 0:
+        raise RegistrationError(
+            f"{where(function)}: {name} has a concurrency, a rate or a timeout with which it never sends."
+        )
     return definition

@@ -135,9 +135,14 @@ class Effects:
 
     async def stop(self, head: Position) -> None:
         """Let each consumer enter the effects of the events up to `head`, end its attempts, and stop."""
-        for name, role in self._roles.items():
-            await self._until_ended_or(role, lambda name=name: self._quiet[name].rendered.reach(head))  # type: ignore[misc]
+
+        async def stop(name: str, role: Role) -> None:
+            await self._until_ended_or(role, lambda: self._quiet[name].rendered.reach(head))
             await role.stop()
+
+        async with anyio.create_task_group() as tasks:
+            for name, role in self._roles.items():
+                tasks.start_soon(stop, name, role)
 
     async def close(self) -> None:
         """Close what the deliverers keep open."""

@@ -87,7 +87,7 @@ async def open_folder(config: Config, domain: Domain) -> AsyncIterator[Stores]:
             folder.log,
             segment_bytes=config.log.segment_bytes,
             retain_bytes=config.log.retain_bytes,
-            retain_age=config.log.retain_hours * 3600,
+            retain_age=config.log.retain_age,
         )
         stack.push_async_callback(_shielded, log.close)
         events = await SqliteEventStore.open(folder.write_db)
@@ -118,6 +118,14 @@ async def _check_together(folder: DataFolder, stores: Stores) -> None:
             "Part of the log is gone: restore the log and the databases from one backup.",
         )
     position, head = await stores.read.position(), (await stores.events.head()).position
+    for consumer in (await stores.effects.consumers()).values():
+        if consumer.cursor > head:
+            raise Corruption(
+                folder.effects_db,
+                None,
+                f"the consumer {consumer.name} is at position {consumer.cursor}, but the events end at {head}",
+                "Part of the history is gone: restore write.db and effects.db from one backup.",
+            )
     if position > head:
         raise Corruption(
             folder.read,
