@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState
 from ..records import Position
-from .checks import quick_check
 from .database import Database
 from .effect_changes import (
     begin_attempts,
@@ -141,10 +140,6 @@ class SqliteEffectLedger:
 
     async def forget(self, before: int) -> int:
         return await self._database.write(partial(forget_finished, file=self._database.file, before=before))
-
-    async def quick_check(self) -> list[str]:
-        """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""
-        return await self._database.read(quick_check)
 
     async def close(self) -> None:
         await self._database.close()

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from ..records import Commit, EventRecord, Head, Offset, Outcome, Position, StateRecord, StreamId, Version
-from .checks import quick_check
 from .commits import write_commit
 from .database import Database
 from .event_rows import (
@@ -85,10 +84,6 @@ class SqliteEventStore:
 
     async def register_consumer(self, name: str, start: Position) -> None:
         await self._database.write(partial(register, file=self._database.file, name=name, start=start))
-
-    async def quick_check(self) -> list[str]:
-        """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""
-        return await self._database.read(quick_check)
 
     async def close(self) -> None:
         await self._database.close()
