@@ -1,6 +1,5 @@
 """Filling a generation: its tables, and the statements of its projections, which move with its position."""
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
@@ -11,13 +10,14 @@ from pathlib import Path
 from ..errors import StatementFailed, StoreError, WrongCursor
 from ..records import Position, ProjectionSchema, Statement
 from .faults import storage_error
+from .first_word import first_word
 from .read_query import read_position
 from .transactions import transaction
 
 __all__ = ["apply_statements", "create_projections", "fingerprints", "recorded_projections"]
 
 PROJECTOR = "projector"
-A_WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE)
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 
 Fingerprints = frozenset[tuple[str, int, bytes]]
 """Name, version and digest of the schema of each projection."""
@@ -66,11 +66,11 @@ def run_group(
     connection: sqlite3.Connection, file: Path, sql: str, rows: list[tuple[str | int | float | bytes | None, ...]]
 ) -> None:
     """Run one statement with each of `rows`."""
-    word = A_WRITE.match(sql)
-    if word is None:
+    word = first_word(sql)
+    if word not in WRITES:
         raise StatementFailed(sql, "A projection only changes rows: INSERT, UPDATE, DELETE, REPLACE or WITH")
     try:
-        if word[1].upper() == "WITH":  # which executemany takes for a query, and refuses
+        if word == "WITH":  # which executemany takes for a query, and refuses
             for row in rows:
                 connection.execute(sql, row)
         else:

@@ -1,6 +1,5 @@
 """A query's way through the read database: one snapshot, one thread, a limit on its time, and no way to write."""
 
-import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -9,12 +8,13 @@ from typing import TypeVar
 from ..errors import ForeignAwait, QueryTimeout, StatementFailed
 from ..protocols import ReadDb, Snapshot, SqlValue
 from .faults import is_about_the_file, is_interrupt
+from .first_word import first_word
 
 __all__ = ["ask_snapshot", "read_position"]
 
 Rows = TypeVar("Rows")
 
-A_READ = re.compile(r"\s*(SELECT|WITH|VALUES|EXPLAIN)\b", re.IGNORECASE)
+READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 NO_LOOP = "no running event loop"
 """What asyncio says where it finds none, as on a database thread."""
 STEPS_BETWEEN_LOOKS = 50_000
@@ -50,7 +50,7 @@ class SnapshotDb:
     def _fetch(self, sql: str, parameters: tuple[SqlValue, ...], fetch: Callable[[sqlite3.Cursor], Rows]) -> Rows:
         if self.is_late():
             raise QueryTimeout(self._seconds)
-        if A_READ.match(sql) is None:
+        if first_word(sql) not in READS:
             raise StatementFailed(sql, "A query only reads: it begins with SELECT, WITH, VALUES or EXPLAIN")
         try:
             cursor = self._connection.execute(sql, parameters)

@@ -79,6 +79,21 @@ async def test_a_statement_may_begin_with_a_table_expression(store: ReadStore) -
     assert (await store.query(ALL_ORDERS)).value == [("a", 1), ("b", 2)]
 
 
+@pytest.mark.parametrize("comment", ["-- of the orders\n", "/* of\nthe orders */ ", "\n--\n  /**/--x\n", "-- a /*\n"])
+async def test_a_statement_and_a_query_may_begin_with_comments(store: ReadStore, comment: str) -> None:
+    insert = f"{comment}WITH given(id, total) AS (VALUES (?, ?)) INSERT INTO orders SELECT id, total FROM given"
+    await store.apply([Statement(insert, ("a", 1)), Statement(comment + INSERT, ("b", 2))], expected=0, position=1)
+    assert (await store.query(asking(f"{comment}SELECT id, total FROM orders"))).value == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("hidden", ["-- SELECT\nDROP TABLE orders", "/* INSERT */ COMMIT", "/* SELECT 1", ""])
+async def test_a_comment_lets_nothing_else_through(store: ReadStore, hidden: str) -> None:
+    with pytest.raises(StatementFailed, match="only changes rows"):
+        await store.apply([Statement(hidden, ())], expected=0, position=1)
+    with pytest.raises(StatementFailed, match="only reads"):
+        await store.query(asking(hidden))
+
+
 async def test_events_that_change_no_table_still_move_the_position(store: ReadStore) -> None:
     await store.apply([], expected=0, position=5)
     assert await store.position() == 5
