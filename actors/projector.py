@@ -4,8 +4,10 @@ The cursor is in the transaction of the statements, so the read database is alwa
 raises halts the projector there: nothing is skipped, commands go on, and the queries say how far they have come.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
+
+from anyio import Lock
 
 from ..stores.errors import StatementFailed, TwofoldError
 from ..stores.protocols import ReadStore
@@ -20,7 +22,7 @@ from .kernel.supervisor import Halt
 from .kernel.watermark import Watermark
 from .space import Space
 
-__all__ = ["ProjectionFailed", "Projector", "statements_for"]
+__all__ = ["ProjectionFailed", "Projector", "apply_events", "statements_for"]
 
 
 class ProjectionFailed(TwofoldError, Halt):
@@ -44,18 +46,21 @@ class Projector(Actor[EventRecord]):
         store: ReadStore,
         in_flight: InFlight,
         projected: Watermark,
+        applying: Lock,
         space: Space,
         clock: Clock,
         *,
         mailbox: int,
         batch: int,
     ) -> None:
+        """Apply only with `applying` in hand: who holds it may let another generation serve."""
         super().__init__(clock, mailbox=mailbox, batch=batch)
         self._domain = domain
         self._feed = feed
         self._store = store
         self._in_flight = in_flight
         self._projected = projected
+        self._applying = applying
         self._space = space
 
     async def start(self) -> None:
@@ -77,21 +82,10 @@ class Projector(Actor[EventRecord]):
         return message.time
 
     async def handle(self, messages: Sequence[EventRecord]) -> None:
-        try:
-            await self._apply(messages)
-        except (ProjectionFailed, StatementFailed, UnknownEvent) as error:
-            if len(messages) > 1:
-                for event in messages:
-                    await self.handle([event])
-                return
-            if isinstance(error, StatementFailed):
-                name = _maker_of(error.sql, self._domain, messages[0])
-                raise ProjectionFailed(name, messages[0].position, error) from error
-            raise
+        async with self._applying:
+            await apply_events(self._domain, messages, self._write, self._feed.decoded)
 
-    async def _apply(self, events: Sequence[EventRecord]) -> None:
-        statements = statements_for(self._domain, events, self._feed.decoded)
-        position = events[-1].position
+    async def _write(self, statements: Sequence[Statement], position: Position) -> None:
         expected = self.cursor
         await self._space.write(lambda: self._store.apply(statements, expected=expected, position=position))
         self._advance(position)
@@ -102,8 +96,36 @@ class Projector(Actor[EventRecord]):
         self._in_flight.projected(position)
 
 
+def _not_decoded(_event: EventRecord) -> None:
+    return None
+
+
+async def apply_events(
+    domain: Domain,
+    events: Sequence[EventRecord],
+    write: Callable[[Sequence[Statement], Position], Awaitable[None]],
+    decoded: Callable[[EventRecord], Any | None] = _not_decoded,
+) -> None:
+    """Have `write` keep what the projections make of `events`: all at once, or, if that fails, one by one.
+
+    Raises:
+        ProjectionFailed, UnknownEvent: at the first event that is at fault; those before it are kept.
+    """
+    try:
+        await write(statements_for(domain, events, decoded), events[-1].position)
+    except (ProjectionFailed, StatementFailed, UnknownEvent) as error:
+        if len(events) > 1:
+            for event in events:
+                await apply_events(domain, [event], write, decoded)
+            return
+        if isinstance(error, StatementFailed):
+            name = _maker_of(error.sql, domain, events[0])
+            raise ProjectionFailed(name, events[0].position, error) from error
+        raise
+
+
 def statements_for(
-    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None] = lambda _event: None
+    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None] = _not_decoded
 ) -> list[Statement]:
     """Return what the projections make of `events`: the statements of one projection after those of another.
 
@@ -145,7 +167,7 @@ def _by_projection(
 
 def _maker_of(sql: str, domain: Domain, event: EventRecord) -> str:
     """Return the name of the projection that makes the statement `sql` of `event`."""
-    by_projection = zip(domain.projections, _by_projection(domain, [event], lambda _event: None), strict=True)
+    by_projection = zip(domain.projections, _by_projection(domain, [event], _not_decoded), strict=True)
     return ", ".join(each.name for each, statements in by_projection if any(made.sql == sql for made in statements))
 
 

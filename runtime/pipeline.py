@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
-from anyio import CancelScope
+from anyio import CancelScope, Lock
 from anyio.abc import TaskGroup
 
 from ..actors.command_handler import CommandHandler
@@ -25,13 +25,14 @@ from ..stores.records import Position
 from .config import Config
 from .effects import Effects
 from .queries import NotProjected, ProjectorHalted, ask
+from .rebuilds import Rebuilds
 from .stores import Stores
 
 __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """Validator, command handler and projector, with what outlives each of their actors."""
+    """Validator, command handler, projector and rebuilder, with what outlives each of their actors."""
 
     def __init__(self, domain: Domain, config: Config, clock: Clock, stores: Stores, head: Position) -> None:
         """Wire the actors over `stores`, whose history ends at `head`."""
@@ -44,10 +45,12 @@ class Pipeline:
         self.handled = Watermark()
         self.projected = Watermark()
         self._space = Space(clock)
+        self._applying = Lock()
         halted = self.in_flight.projection_halted
         self.projector = self._role("projector", self._new_projector, core=False, halted=halted)
         self.handler = self._role("command handler", self._new_handler, core=True)
         self.validator = self._role("validator", self._new_validator, core=True)
+        self.rebuilds = Rebuilds(domain, clock, stores, head, self.projected, self.handled, self._applying, self._role)
         self.effects = Effects(domain, config, clock, stores, self.feed, self.projected, self._space, self._role)
 
     async def start(self, tasks: TaskGroup) -> None:
@@ -59,9 +62,14 @@ class Pipeline:
         await self.effects.register(self.feed.head)
         for role in self.roles:
             await tasks.start(role.live)
+        if self.rebuilds.fills:
+            self.rebuilds.begin()
+            tasks.start_soon(self._end_filling, self.feed.head)
 
     async def stop(self, limit: float) -> None:
         """Stop all in order; after `limit` seconds end them where they stand, which loses nothing."""
+        self.rebuilds.role.cancel()
+        await self.rebuilds.role.until_ended()
         with anyio.move_on_after(limit):
             await self.validator.stop()
             await self._until(self.handler, self.handled, self._stores.log.end())
@@ -98,6 +106,11 @@ class Pipeline:
             raise ProjectorHalted(self.projected.value, self.projector.failure)
         raise NotProjected(position, self.projected.value)
 
+    def refuse_while_filling(self) -> None:
+        """Refuse a query while nothing filled serves; raises `Rebuilding`."""
+        if self.projector.state != "halted":
+            self.rebuilds.refuse_while_filling()
+
     async def settled(self) -> None:
         """Return once all that is in the log by now is handled, its events are projected, and their effects are done.
 
@@ -119,12 +132,13 @@ class Pipeline:
             statistics_of(self.handler, accepted),
             statistics_of(self.projector, self.feed.head),
             *(statistics_of(role, self.feed.head) for role in self.effects.roles),
+            *self.rebuilds.statistics(),
         )
 
     @property
     def roles(self) -> tuple[Role, ...]:
         """All roles, each after those that it hands its work to."""
-        return (*self.effects.roles, self.projector, self.handler, self.validator)
+        return (self.rebuilds.role, *self.effects.roles, self.projector, self.handler, self.validator)
 
     async def _until(self, role: Role, mark: Watermark, height: int) -> None:
         """Return once `mark` has reached `height`, or `role` has ended, so that it never will."""
@@ -138,7 +152,14 @@ class Pipeline:
             await mark.reach(height)
             tasks.cancel_scope.cancel()
 
+    async def _end_filling(self, head: Position) -> None:
+        """Note that the read database is filled as soon as it has reached `head`."""
+        await self._until(self.projector, self.projected, head)
+        if self.projected.value >= head:
+            await self.rebuilds.end()
+
     async def _ask(self, name: str, /, **parameters: object) -> Answer:
+        self.refuse_while_filling()
         return await ask(self._domain, self._stores.read, name, parameters)
 
     def _role(
@@ -194,6 +215,7 @@ class Pipeline:
             self._stores.read,
             self.in_flight,
             self.projected,
+            self._applying,
             self._space,
             self._clock,
             mailbox=settings.batch * 2,

@@ -10,7 +10,7 @@ from ..stores.errors import TwofoldError
 from ..stores.protocols import ReadStore
 from ..stores.records import Position
 
-__all__ = ["BadParameters", "NotProjected", "ProjectorHalted", "UnknownQuery", "ask"]
+__all__ = ["BadParameters", "NotProjected", "ProjectorHalted", "Rebuilding", "UnknownQuery", "ask"]
 
 
 class UnknownQuery(TwofoldError):
@@ -36,6 +36,17 @@ class NotProjected(TwofoldError):
     def __init__(self, wanted: Position, reached: Position) -> None:
         self.wanted, self.reached = wanted, reached
         super().__init__(f"The read database is at position {reached}, not yet at {wanted}. Ask again in a moment.")
+
+
+class Rebuilding(TwofoldError):
+    """The read database is filled anew, because its projections changed or its file was damaged."""
+
+    def __init__(self, done: Position, total: Position) -> None:
+        self.done, self.total = done, total
+        super().__init__(
+            f"The read database is being rebuilt, {done} events of {total} are done. "
+            "Commands go on meanwhile; ask again once it is done."
+        )
 
 
 class ProjectorHalted(TwofoldError):

@@ -11,10 +11,12 @@ import msgspec
 from anyio import CancelScope
 
 from ..actors.domain import Answer
+from ..actors.filling import RebuildProgress, Report
 from ..actors.kernel.clock import Clock, SystemClock
 from ..actors.kernel.deadlines import Deadlines
 from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
 from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
+from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
 from ..stores.errors import Corruption, StorageFailed
@@ -175,9 +177,11 @@ class Runtime:
 
         Raises:
             UnknownQuery, BadParameters: the question makes no sense.
+            Rebuilding: the read database is filled anew since the start, and has not reached that head.
             NotProjected: the read database did not get there within `timeout` seconds.
             ProjectorHalted: it will not get there, because a projection failed.
         """
+        self._pipeline.refuse_while_filling()
         await self._pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
         answer = await ask(self._domain, self._stores.read, name, parameters)
         if self._pipeline.projector.state != "halted":
@@ -230,6 +234,32 @@ class Runtime:
             UnknownConsumerName: there is none of that name.
         """
         await self._pipeline.effects.resume(name)
+
+    async def rebuild(self, progress: Report = lambda _progress: None) -> Rebuilt:
+        """Fill a new generation of the read database from the first event on, and let it serve.
+
+        The old one serves meanwhile, and is kept: `rebuild_back` returns to it. `progress` is called after each step.
+        No effect fires. Whatever ends a rebuild early, a cancelled caller included, leaves the old one serving.
+
+        Raises:
+            ProjectionFailed, UnknownEvent: an event cannot be projected; the error says why, and where.
+            RebuildUnderWay: there is one already, or the start has begun one that is not done.
+            RebuildStopped: the runtime stopped before its end.
+            DiskFull: there is no room for a second generation.
+        """
+        return await self._pipeline.rebuilds.rebuild(progress, back=False)
+
+    async def rebuild_back(self, progress: Report = lambda _progress: None) -> Rebuilt:
+        """Let the generation that served before serve again, once it has caught up; raises as `rebuild` does.
+
+        Raises:
+            NoPreviousGeneration: none is kept, it is damaged, or it was built by other projections.
+        """
+        return await self._pipeline.rebuilds.rebuild(progress, back=True)
+
+    def rebuilding(self) -> RebuildProgress | None:
+        """Return how far a rebuild is, asked for or begun by the start; ``None`` where none is under way."""
+        return self._pipeline.rebuilds.progress()
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""

@@ -133,9 +133,9 @@ class GenerationBehind(StoreError):
 class NoPreviousGeneration(StoreError):
     """There is no earlier generation of the read database that could serve again."""
 
-    def __init__(self, folder: Path | str, reason: str) -> None:
-        self.folder, self.reason = Path(folder), reason
-        super().__init__(f"{folder}: there is no way back: {reason}. Nothing was changed; rebuild a new generation.")
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"There is no way back: {reason}. Nothing was changed; fill a new generation instead.")
 
 
 class ReadOnly(StoreError):

@@ -5,14 +5,12 @@ it was never filled to the end of the events, and the one that served before, wh
 generation is the rest of a rebuild that did not end, and is deleted at the next start.
 """
 
-import os
 import re
 from pathlib import Path
 
 from msgspec import Struct
 
-from ..errors import StorageFailed
-from .opening import sync_folder
+from ..files import Files, failing, write_durably
 
 __all__ = [
     "Pointer",
@@ -71,31 +69,24 @@ def next_generation(folder: Path) -> Path:
     return folder / f"generation-{max(numbers, default=0) + 1:06}.db"
 
 
-def point_to(pointer: Pointer) -> None:
+def point_to(pointer: Pointer, files: Files | None = None) -> None:
     """Write `pointer` durably; after a crash the old one stands or the new one.
 
     Raises:
+        DiskFull: there was no room; the old one stands.
         StorageFailed: the device failed.
     """
-    folder = pointer.serving.parent
-    file, temporary = folder / POINTER, folder / f"{POINTER}.new"
     word = "" if pointer.is_filled else f" {FILLING}"
     kept = "" if pointer.kept is None else f"{pointer.kept.name}\n"
-    try:
-        with temporary.open("w") as stream:
-            stream.write(f"{pointer.serving.name}{word}\n{kept}")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        raise StorageFailed(file, "write of the pointer", error) from error
-    sync_folder(folder)
+    text = f"{pointer.serving.name}{word}\n{kept}"
+    write_durably(files or Files(), pointer.serving.with_name(POINTER), text.encode())
 
 
 def withdraw_pointer(folder: Path) -> None:
     """Let no generation of `folder` serve, durably: the next start begins a new one."""
     (folder / POINTER).unlink(missing_ok=True)
-    sync_folder(folder)
+    with failing(folder, "fsync"):
+        Files().sync_folder(folder)
 
 
 def discard_generations(pointer: Pointer) -> None:

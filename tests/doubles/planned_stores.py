@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from twofold.actors.definitions import Domain
 from twofold.runtime.config import Config
 from twofold.runtime.stores import OpenStores, Stores, open_folder
 from twofold.stores.memory import MemoryEffectLedger, MemoryEventStore, MemoryLog, MemoryReadStore
-from twofold.stores.protocols import EffectLedger, EventStore, Log, ReadDb, ReadStore, Snapshot
+from twofold.stores.protocols import EffectLedger, EventStore, Log, ReadDb, ReadGeneration, ReadStore, Snapshot
 from twofold.stores.records import (
     CommandRecord,
     Commit,
@@ -178,6 +178,23 @@ class PlannedReadStore:
     async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
         await self._plan.before("apply")
         await self._store.apply(statements, expected=expected, position=position)
+
+    @property
+    def is_filled(self) -> bool:
+        return self._store.is_filled
+
+    async def mark_filled(self) -> None:
+        await self._store.mark_filled()
+
+    def new_generation(self) -> AbstractAsyncContextManager[ReadGeneration]:
+        return self._store.new_generation()
+
+    def previous_generation(self) -> AbstractAsyncContextManager[ReadGeneration]:
+        return self._store.previous_generation()
+
+    async def serve(self, generation: ReadGeneration) -> None:
+        await self._plan.before("serve")
+        await self._store.serve(generation)
 
     async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
         await self._plan.before("query")

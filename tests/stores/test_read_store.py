@@ -37,6 +37,7 @@ async def filled(folder: Path, *projections: ProjectionSchema) -> SqliteReadStor
     """Return a store at position 1 with one order."""
     store = await SqliteReadStore.open(folder, projections or [ORDERS])
     await store.apply([Statement(INSERT, ("a", 1))], expected=0, position=1)
+    await store.mark_filled()
     return store
 
 
@@ -70,7 +71,7 @@ async def test_other_projections_begin_a_new_generation_at_position_0(
     assert await store.query(ALL_ORDERS) == ([], 0)
     await store.close()
     assert files(folder) == ["current", "generation-000001.db", "generation-000002.db"]
-    assert (folder / "current").read_text() == "generation-000002.db\n"
+    assert (folder / "current").read_text() == "generation-000002.db filling\ngeneration-000001.db\n"
     assert [(entry["log_level"], "other projections" in entry["reason"]) for entry in logs] == [("warning", True)]
 
 
@@ -84,6 +85,7 @@ async def test_the_order_of_registration_makes_no_other_generation(folder: Path)
 async def test_only_the_generation_that_served_last_is_kept_beside_the_new_one(folder: Path) -> None:
     for version in range(1, 5):
         store = await SqliteReadStore.open(folder, [ProjectionSchema("orders", version, ORDERS.schema)])
+        await store.mark_filled()
         await store.close()
     assert files(folder) == ["current", "generation-000003.db", "generation-000004.db"]
 
