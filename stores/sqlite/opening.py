@@ -14,13 +14,14 @@ from urllib.parse import quote
 from anyio import CancelScope
 
 from ..errors import NoSuchStore, StorageFailed
+from ..files import Files, failing
 from .connection import Connection, connect
 from .faults import opening_error
 from .migrations import Schema, check_schema, migrate
 from .settings import Synchronous, apply_settings, memory_settings, reader_settings, writer_settings
 from .workers import Workers
 
-__all__ = ["MEMORY", "open_memory", "open_reader", "open_writer", "sync_folder"]
+__all__ = ["MEMORY", "open_memory", "open_reader", "open_writer"]
 
 MEMORY = Path(":memory:")
 """What a database without a file is called in errors."""
@@ -42,7 +43,8 @@ async def open_writer(file: Path, schema: Schema, synchronous: Synchronous) -> C
         apply_settings(connection, file, writer_settings(synchronous))
         migrate(connection, schema, file)
         if is_new:
-            sync_folder(file.parent)
+            with failing(file.parent, "fsync"):  # an error that SQLite does not report
+                Files().sync_folder(file.parent)
 
     is_new = not file.exists()
     settle(file)
@@ -116,21 +118,6 @@ def settle(file: Path) -> None:
             raise StorageFailed(part, "fdatasync", error) from error
         finally:
             os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable; SQLite does not report an error there.
-
-    Raises:
-        StorageFailed: the sync failed.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise StorageFailed(folder, "fsync of the folder", error) from error
-    finally:
-        os.close(descriptor)
 
 
 def file_uri(file: Path, mode: str) -> str:
