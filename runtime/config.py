@@ -40,7 +40,7 @@ T = TypeVar("T")
 Duration: TypeAlias = Annotated[float, Meta(gt=0, le=366 * 86400, extra={"read": read_duration})]
 SegmentSize: TypeAlias = Annotated[int, Meta(ge=4096, le=1 << 31, extra={"read": read_size})]
 Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 60, extra={"read": read_size})]
-Hours: TypeAlias = Annotated[float, Meta(ge=0, le=1e6)]
+Age: TypeAlias = Annotated[float, Meta(ge=0, le=100 * 366 * 86400, extra={"read": read_duration})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
 Connections: TypeAlias = Annotated[int, Meta(ge=1, le=64)]
 
@@ -63,7 +63,7 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     segment_bytes: SegmentSize = 64 << 20
     retain_bytes: Size = 1 << 30
-    retain_hours: Hours = 168.0
+    retain_age: Age = 7 * 86400.0
 
 
 class ValidatorSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -52,8 +52,8 @@ def test_a_file_in_the_working_directory_is_found(tmp_path: Path) -> None:
 
 def test_durations_and_sizes_are_read_in_their_own_words(tmp_path: Path) -> None:
     file = written(tmp_path, '[log]\nsegment_bytes = "8MiB"\nretain_bytes = 0\n[validator]\ntimeout = "250ms"')
-    config = Config.load(file, {"TWOFOLD_SUPERVISION__WITHIN": "5m", "TWOFOLD_LOG__RETAIN_HOURS": "1.5"})
-    assert (config.log.segment_bytes, config.log.retain_bytes, config.log.retain_hours) == (8 << 20, 0, 1.5)
+    config = Config.load(file, {"TWOFOLD_SUPERVISION__WITHIN": "5m", "TWOFOLD_LOG__RETAIN_AGE": "0s"})
+    assert (config.log.segment_bytes, config.log.retain_bytes, config.log.retain_age) == (8 << 20, 0, 0)
     assert (config.validator.timeout, config.supervision.within) == (0.25, 300)
 
 
@@ -84,8 +84,8 @@ def test_the_data_folder_starts_where_it_was_named(tmp_path: Path) -> None:
     [
         ("[log]\nsegment_bytes = 1", r"log\.segment_bytes: Expected `int` >= 4096"),
         ('[log]\nsegment_bytes = "64MB"', r"log\.segment_bytes: Expected a size such as"),
-        ("[log]\nretain_hours = nan", r"log\.retain_hours: Expected `float` >= 0"),
-        ("[log]\nretain_hours = inf", r"log\.retain_hours: Expected `float` <= "),
+        ("[log]\nretain_age = 168", r"log\.retain_age: Expected a duration such as"),
+        ('[log]\nretain_age = "100000d"', r"log\.retain_age: Expected `float` <= "),
         ("[validator]\ntimeout = 1", r"validator\.timeout: Expected a duration such as"),
         ('[validator]\ntimeout = "0s"', r"validator\.timeout: Expected `float` > 0"),
         ("[validator]\nbatch = 0", r"validator\.batch: Expected `int` >= 1"),
