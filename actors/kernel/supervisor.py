@@ -172,7 +172,7 @@ class Role:
             self.state = "halted"
             if self._halted is not None:
                 self._halted(str(error))
-            log.error("role halted", role=self.name, cause=str(error), next_step="mend the cause and start again")
+            log.error("role halted", role=self.name, cause=str(error))
             return
         self.state = "restarting"
         self.restarts += 1

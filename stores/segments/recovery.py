@@ -25,7 +25,7 @@ TORN = ".torn"
 """Ends the name of a copy of what was cut; its segment's name and the position of the cut come before."""
 FIRST = Place(0, 1, 1, 0)
 """What the first segment of a log follows: nothing."""
-_log = structlog.get_logger("twofold.log")
+_log = structlog.get_logger("twofold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _settle_tail(files: Files, tail: Segment, manifest: Manifest) -> tuple[Place
         files.close(descriptor)
     tail.size = end.position
     _log.warning(
-        "torn_tail_cut", file=str(tail.path), position=end.position, bytes=len(torn), what=bad.what, copy=str(copy)
+        "torn tail cut", file=str(tail.path), position=end.position, bytes=len(torn), what=bad.what, copy=str(copy)
     )
     return end, len(torn), copy
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 from twofold.actors.kernel.actor import Actor
 from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.kernel.mailbox import MailboxClosed
@@ -128,10 +129,13 @@ async def test_another_role_past_its_restart_intensity_is_halted_and_the_tree_go
 
 async def test_an_actor_that_halts_is_not_started_again() -> None:
     tree = Tree(core=False)
-    async with tree.running() as role:
-        role.tell(Halt("no new start can help"))
-        await role.until_ended()
-        assert (role.state, role.restarts) == ("halted", 0)
+    with capture_logs() as logged:
+        async with tree.running() as role:
+            role.tell(Halt("no new start can help"))
+            await role.until_ended()
+            assert (role.state, role.restarts) == ("halted", 0)
+    said = {"event": "role halted", "role": "worker", "cause": "no new start can help", "log_level": "error"}
+    assert logged == [said], "the cause alone says what to do next"
 
 
 async def test_a_fatal_error_is_never_tried_again_and_passes_unchanged() -> None:
