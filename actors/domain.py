@@ -23,6 +23,8 @@ __all__ = [
     "EventMeta",
     "EventMetadata",
     "Reject",
+    "moment",
+    "read_metadata",
     "sql",
     "storable_text",
 ]
@@ -141,7 +143,8 @@ class EventMetadata(Struct, frozen=True, omit_defaults=True):
     correlation_id: str | None = None
 
 
-_decode_metadata = msgspec.json.Decoder(EventMetadata).decode
+read_metadata = msgspec.json.Decoder(EventMetadata).decode
+"""Returns the metadata that is stored as a text, or raises a ``MsgspecError``."""
 
 
 class EventMeta:
@@ -213,7 +216,7 @@ class EventMeta:
     @property
     def _decoded(self) -> EventMetadata:
         if self._metadata is None:
-            self._metadata = _decode_metadata(self._record.metadata)
+            self._metadata = read_metadata(self._record.metadata)
         return self._metadata
 
 

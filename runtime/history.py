@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ..actors.decision import Loaded, fold
 from ..actors.definitions import DeciderDefinition, Domain
-from ..actors.domain import EventMetadata, moment
+from ..actors.domain import moment, read_metadata
 from ..stores.errors import TwofoldError
 from ..stores.protocols import EventStore
 from ..stores.records import EventRecord, Offset, Position, StreamId, Version, split_stream
@@ -17,7 +17,6 @@ from ..stores.records import EventRecord, Offset, Position, StreamId, Version, s
 __all__ = ["NoSuchVersion", "RecordedEvent", "StreamState", "UnknownStream", "history_of", "state_of"]
 
 _READ_AT_ONCE = 1000
-_decode_metadata = msgspec.json.Decoder(EventMetadata).decode
 
 
 class UnknownStream(TwofoldError):
@@ -122,7 +121,7 @@ def _decider_of(domain: Domain, stream: StreamId) -> DeciderDefinition:
 def _recorded(domain: Domain, record: EventRecord) -> RecordedEvent:
     definition = domain.events.get(record.type)
     decode = definition.codec.decode if definition else msgspec.json.decode
-    metadata = _decode_metadata(record.metadata)
+    metadata = read_metadata(record.metadata)
     return RecordedEvent(
         record.position,
         record.version,

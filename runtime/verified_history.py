@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ..actors.codec import Codec
 from ..actors.definitions import DeciderDefinition, Domain, EventDefinition
-from ..actors.domain import EventMetadata
+from ..actors.domain import read_metadata
 from ..stores.chain import verify
 from ..stores.records import GENESIS, EventRecord, Head, StateRecord, StreamId, Version, split_stream
 from ..stores.sqlite.command_audit import MadeEvents
@@ -23,7 +23,6 @@ FOLD_ANEW = (
     "and all its states are folded anew."
 )
 REGISTER = "Register the event again, as it was when it was stored; or restore a backup if the event was damaged."
-decode_metadata = msgspec.json.Decoder(EventMetadata).decode
 
 
 class Folded(Struct):
@@ -156,7 +155,7 @@ class History:
 
     def _made_by_command(self, event: EventRecord) -> Iterator[MadeEvents]:
         try:
-            metadata = decode_metadata(event.metadata)
+            metadata = read_metadata(event.metadata)
         except msgspec.MsgspecError as error:
             self._fault(event.position, f"its metadata does not decode: {error}")
             return
