@@ -1,6 +1,7 @@
 """Whether one submitted command may go into the log: its schema, its key, and what the user's validators say."""
 
 import inspect
+import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -145,8 +146,11 @@ def _check_name(value: object, longest: int, what: str, path: str) -> None:
         raise Reject(f"{what}.empty", path=path, message=f"the {what} is empty")
     if len(value) > longest:
         raise Reject(f"{what}.too_long", path=path, message=f"the {what} has more than {longest} characters")
-    if not value.isprintable():
-        raise Reject(f"{what}.unprintable", path=path, message=f"the {what} holds a control character")
+    unprintable = next((character for character in value if not character.isprintable()), None)
+    if unprintable is not None:
+        named = f"U+{ord(unprintable):04X} {unicodedata.name(unprintable, '')}".strip()
+        message = f"the {what} holds {named}, which is no printable character"
+        raise Reject(f"{what}.unprintable", path=path, message=message)
 
 
 async def refusal_by_validators(candidate: Candidate, ask: Ask, clock: Clock, time_limit: float) -> NotAccepted | None:

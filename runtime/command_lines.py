@@ -17,7 +17,7 @@ LONGEST_LINE = 16 << 20
 """The most bytes of a line; a longer one is refused and skipped."""
 
 _READ_AT_ONCE = 256 << 10
-_EXAMPLE = '{"type": "order.place", "id": "order-1", "data": {…}}'
+_FORM = '{"type": NAME, "id": ID, "data": {…}}'
 
 
 class CommandLine(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +68,7 @@ class LineReader:
             try:
                 yield Line(self._number, self._decode(text), None)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                yield Line(self._number, None, Fault("line.malformed", "", f"{error}; a line is {_EXAMPLE}"))
+                yield Line(self._number, None, Fault("line.malformed", "", f"{error}; a line is {_FORM}"))
 
 
 async def blocks(source: BinaryIO, progress: Callable[[int], None]) -> AsyncIterator[bytes]:

@@ -145,13 +145,16 @@ def check_wire_name(name: str) -> None:
 
 
 def _check_struct(what: str, type_: Any) -> None:
-    if not (isinstance(type_, type) and issubclass(type_, Struct) and type_.__struct_config__.frozen):
-        raise RegistrationError(f"{what} is {type_!r}. Use a msgspec.Struct with frozen=True.")
+    name = getattr(type_, "__name__", str(type_))
+    if not (isinstance(type_, type) and issubclass(type_, Struct)):
+        raise RegistrationError(f"{what} is {name}, which is no msgspec.Struct. Make it one, with frozen=True.")
+    if not type_.__struct_config__.frozen:
+        raise RegistrationError(f"{what} is {name}, which is not frozen. Give the Struct frozen=True.")
     try:
         msgspec.json.Decoder(type_)
         inspect.type_info(type_)
     except TypeError as error:
-        raise RegistrationError(f"{what}: {type_.__name__} has no schema: {error}.") from error
+        raise RegistrationError(f"{what}: {name} has no schema: {error}.") from error
 
 
 def _fingerprint(state: type, version: int) -> str:

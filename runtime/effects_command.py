@@ -15,6 +15,7 @@ from .app import App
 from .config import Config
 from .runtime import Runtime
 from .stores import DataFolder
+from .wording import counted
 
 __all__ = ["find_effects", "mend_effects", "resume_consumer", "tell_effect", "tell_effects"]
 
@@ -84,7 +85,7 @@ async def resume_consumer(app: App, config: Config, name: str, timeout: float) -
 def tell_effects(effects: Sequence[EffectRecord]) -> None:
     """Print effects as a list, a line each, with the last error below."""
     for effect in effects:
-        attempts = f"{effect.attempts} attempt" + ("" if effect.attempts == 1 else "s")
+        attempts = counted(effect.attempts, "attempt")
         click.echo(f"{effect.effect_id}  {effect.consumer}  {effect.state}  {effect.stream}  {attempts}")
         if effect.error is not None:
             click.echo(f"    {effect.error}")
@@ -98,9 +99,8 @@ def tell_effect(effect: EffectRecord) -> None:
     echo(f"effect    {effect.effect_id}")
     echo(f"consumer  {effect.consumer}")
     echo(f"event     position {effect.position} in {effect.stream}, effect {effect.ordinal}")
-    echo(
-        f"state     {effect.state} since {moment(effect.changed):%Y-%m-%d %H:%M:%S}Z, after {effect.attempts} attempts"
-    )
+    since, attempts = moment(effect.changed), counted(effect.attempts, "attempt")
+    echo(f"state     {effect.state} since {since:%Y-%m-%d %H:%M:%S}Z, after {attempts}")
     if effect.error is not None:
         echo(f"error     {effect.error}")
     if effect.result is not None:

@@ -19,6 +19,7 @@ from .config import Config
 from .queries import ProjectorHalted
 from .runtime import Runtime
 from .sending import LineAnswer, Summary, send
+from .wording import counted
 
 __all__ = ["run_send"]
 
@@ -78,7 +79,7 @@ def _tell(summary: Summary) -> None:
         click.echo(f"… and {len(summary.refused) - _SHOWN} refused lines more; --json lists them all")
     for answer in (*summary.rejected[:_SHOWN], *summary.unanswered[:_SHOWN]):
         _tell_line(answer, answer.answer)
-    lines, faults = _count(summary.lines, "line"), _count(summary.faults, "fault")
+    lines, faults = counted(summary.lines, "line"), counted(summary.faults, "fault")
     before = f" ({summary.repeated} of them before)" if summary.repeated else ""
     refused = f"{len(summary.refused)} refused" + (f" with {faults}" if summary.faults else "")
     click.echo(f"{lines} in {summary.seconds:.1f} s: {summary.accepted} accepted{before}, {refused}")
@@ -98,7 +99,3 @@ def _tell_line(answer: LineAnswer, what: str) -> None:
     for fault in answer.faults:
         facts = ", ".join(f"{name}={value}" for name, value in fault.facts.items())
         click.echo("    " + " ".join(filter(None, (fault.path, fault.code, fault.message, facts))))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

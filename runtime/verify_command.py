@@ -9,6 +9,7 @@ from .config import Config
 from .stores import DataFolder
 from .verification import verify
 from .verification_report import VerificationReport, parse_head
+from .wording import counted
 
 __all__ = ["run_verify", "tell_report"]
 
@@ -37,11 +38,13 @@ def tell_report(report: VerificationReport) -> None:
         click.echo(f"note   {note}")
     checked = report.checked
     click.echo(
-        f"Checked {checked.commands} commands in the log ({checked.unhandled} unhandled), {checked.outcomes} outcomes, "
-        f"{checked.events} events, {checked.states} states of {checked.streams} streams, {checked.effects} effects, "
-        f"{checked.rows} rows of {checked.tables} tables of the read database."
+        f"Checked {counted(checked.commands, 'command')} in the log ({checked.unhandled} unhandled), "
+        f"{counted(checked.outcomes, 'outcome')}, {counted(checked.events, 'event')}, "
+        f"{counted(checked.states, 'state')} of {counted(checked.streams, 'stream')}, "
+        f"{counted(checked.effects, 'effect')}, "
+        f"{counted(checked.rows, 'row')} of {counted(checked.tables, 'table')} of the read database."
     )
-    click.echo("Everything is as it was written." if report.is_sound else f"{len(report.faults)} faults.")
+    click.echo("Everything is as it was written." if report.is_sound else f"{counted(len(report.faults), 'fault')}.")
     if report.head is not None:
         click.echo(f"head {report.head}")
 

@@ -1,6 +1,7 @@
 """What may go into the log: every malformed command is refused with its fault, and nothing else happens."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -178,6 +179,16 @@ async def test_what_the_log_could_not_read_back_beside_a_command_is_refused(enve
             await runtime.submit(OpenAccount("1", "Ada"), **envelope)
         assert [fault.code for fault in refused.value.faults] == [code]
         assert folder.log.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [("a\nb", "U+000A,"), ("a\u3000b", "U+3000 IDEOGRAPHIC SPACE,"), ("a\u200db", "U+200D ZERO WIDTH JOINER,")],
+)
+async def test_the_character_that_a_key_may_not_hold_is_named(key: str, named: str) -> None:
+    async with Runtime(accounts_app(), open_stores=MemoryFolder().open) as runtime:
+        with pytest.raises(CommandRefused, match=re.escape(f"the key holds {named} which is no printable character")):
+            await runtime.submit(OpenAccount(key, "Ada"))
 
 
 @pytest.mark.parametrize("data", [None, 5, ["a"]])

@@ -126,13 +126,13 @@ class NeedsValue(Struct, frozen=True):
         (thing(commands={"do": OptionalKey}), "OptionalKey.account is no str"),
         (thing(commands={"do": NumberKey}), "NumberKey.account is no str"),
         (thing(commands={"do it": Unknown}), "'do it' is no name"),
-        (thing(commands={"do": dict}), "do is"),
-        (thing(commands={"do": Nested}), "frozen=True"),
+        (thing(commands={"do": dict}), "do is dict, which is no msgspec.Struct"),
+        (thing(commands={"do": Nested}), "do is Nested, which is not frozen"),
         (thing(commands={"do": Unknown, "again": Unknown}), "Unknown stands there twice"),
         (thing(commands={"do": Unknown}, events={"done": Unknown}), "Unknown stands there twice"),
         (thing(commands={"same": Nested}, events={"same": AccountOpened}), "frozen=True"),
         (thing(state=NeedsValue), "NeedsValue has no initial value"),
-        (thing(state=Data), "the state is"),
+        (thing(state=Data), "the state is Data, which is no msgspec.Struct"),
     ],
 )
 def test_a_decider_that_cannot_serve_is_refused(register: Callable[[], object], told: str) -> None:

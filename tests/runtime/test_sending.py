@@ -103,6 +103,7 @@ def test_each_bad_line_is_refused_by_its_number_and_its_good_neighbours_go_throu
             fault["code"] == "line.malformed" or "recursion" not in fault["message"] for fault in refusal["faults"]
         )
         assert all(fault["message"] for fault in refusal["faults"])
+        assert all('"type": NAME' in f["message"] for f in refusal["faults"] if f["code"] == "line.malformed")
 
 
 def logged_ids(shop: CommandLine) -> list[str]:
