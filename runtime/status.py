@@ -1,7 +1,6 @@
 """How far a data folder has come: what `twofold status` shows, read beside a running process or without one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from anyio import CancelScope
 from msgspec import Struct
@@ -9,11 +8,11 @@ from msgspec import Struct
 from ..stores.effect_records import EffectState
 from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position
-from ..stores.segments.audit import LoggedBatch, findings
+from ..stores.segments.audit import end
 from ..stores.sqlite.effect_ledger import SqliteEffectLedger
 from .config import Config
 from .inspection import open_events, open_read
-from .stores import DataFolder
+from .stores import DataFolder, check_handled
 
 __all__ = ["ConsumerStatus", "Status", "read_status"]
 
@@ -61,7 +60,12 @@ class Status(Struct, frozen=True):
 
 
 async def read_status(config: Config) -> Status:
-    """Return how far everything in the data folder has come, read from the back to the front of the pipeline."""
+    """Return how far everything in the data folder has come, read from the back to the front of the pipeline.
+
+    Raises:
+        NoData: there is none yet.
+        Corruption: the end of the log is damaged, or something is missing.
+    """
     folder = DataFolder(config.data.dir)
     async with open_read(config) as read, open_events(config) as events:
         projected = await read.position()
@@ -72,8 +76,8 @@ async def read_status(config: Config) -> Status:
     return Status(
         str(folder.root),
         lock_holder(folder.root),
-        _log_end(folder.log),
-        sum(file.stat().st_size for file in folder.log.iterdir()),
+        _log_end(folder, handled),
+        sum(file.stat().st_size for file in folder.log.glob("*")),
         handled,
         head.position,
         projected,
@@ -97,12 +101,10 @@ async def _consumers(folder: DataFolder) -> list[ConsumerStatus]:
     ]
 
 
-def _log_end(folder: Path) -> Offset:
-    end = 0
-    for finding in findings(folder):
-        if isinstance(finding, LoggedBatch):
-            end = finding.first + len(finding.commands) - 1
-    return end
+def _log_end(folder: DataFolder, handled: Offset) -> Offset:
+    newest = end(folder.log)
+    check_handled(folder, handled, newest)
+    return newest
 
 
 def _size(count: int) -> str:

@@ -11,13 +11,14 @@ from ..actors.definitions import Domain
 from ..stores.errors import Corruption
 from ..stores.lock import FolderLock
 from ..stores.protocols import EffectLedger, EventStore, Log, ReadStore
+from ..stores.records import Offset
 from ..stores.segments.log import SegmentLog
 from ..stores.sqlite.effect_ledger import SqliteEffectLedger
 from ..stores.sqlite.event_store import SqliteEventStore
 from ..stores.sqlite.read_store import SqliteReadStore
 from .config import Config
 
-__all__ = ["DataFolder", "OpenStores", "Stores", "open_folder"]
+__all__ = ["DataFolder", "OpenStores", "Stores", "check_handled", "open_folder"]
 
 
 class DataFolder(NamedTuple):
@@ -109,14 +110,7 @@ async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _check_together(folder: DataFolder, stores: Stores) -> None:
-    cursor, end = await stores.events.cursor(), stores.log.end()
-    if cursor > end:
-        raise Corruption(
-            folder.log,
-            None,
-            f"the log ends at offset {end}, but the write database has handled offset {cursor}",
-            "Part of the log is gone: restore the log and the databases from one backup.",
-        )
+    check_handled(folder, await stores.events.cursor(), stores.log.end())
     position, head = await stores.read.position(), (await stores.events.head()).position
     for consumer in (await stores.effects.consumers()).values():
         if consumer.cursor > head:
@@ -132,4 +126,19 @@ async def _check_together(folder: DataFolder, stores: Stores) -> None:
             None,
             f"the read database is at position {position}, but the events end at {head}",
             f"If write.db was restored on purpose, delete {folder.read}: it is filled again from the events.",
+        )
+
+
+def check_handled(folder: DataFolder, cursor: Offset, end: Offset) -> None:
+    """Check that the log, which ends at offset `end`, holds all that the handler's cursor says is handled.
+
+    Raises:
+        Corruption: it does not.
+    """
+    if cursor > end:
+        raise Corruption(
+            folder.log,
+            None,
+            f"the log ends at offset {end}, but the write database has handled offset {cursor}",
+            "Part of the log is gone: restore the log and the databases from one backup.",
         )

@@ -17,7 +17,7 @@ from .manifest import MANIFEST, Manifest, Seal, read_manifest
 from .reader import Batch, Window, find_later_batch, walk
 from .segment import SUFFIX, Segment, corrupt
 
-__all__ = ["LoggedBatch", "TornTail", "faults", "findings", "scan"]
+__all__ = ["LoggedBatch", "TornTail", "end", "faults", "findings", "scan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,28 @@ def faults(folder: Path, files: Files | None = None) -> Iterator[Corruption]:
     for finding in findings(folder, files):
         if isinstance(finding, Corruption):
             yield finding
+
+
+def end(folder: Path, files: Files | None = None) -> Offset:
+    """Return the offset of the newest command of the log in `folder`, or 0, having read the newest segment only.
+
+    Raises:
+        Corruption: the files do not fit together, or that segment is damaged.
+        SchemaTooNew, StorageFailed: as `findings`.
+    """
+    files = files or Files()
+    manifest, segments, found = _snapshot(files, folder)
+    if found:
+        raise found[0]
+    if manifest is None or not segments:
+        return 0
+    newest = segments[-1].first.offset - 1
+    for finding in _newest_findings(files, segments[-1], manifest.seal):
+        if isinstance(finding, Corruption):
+            raise finding
+        if isinstance(finding, LoggedBatch):
+            newest = finding.first + len(finding.commands) - 1
+    return newest
 
 
 def findings(folder: Path, files: Files | None = None) -> Iterator[LoggedBatch | TornTail | Corruption]:

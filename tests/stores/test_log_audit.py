@@ -3,6 +3,7 @@
 import pytest
 from twofold.stores.errors import Corruption
 from twofold.stores.segments import TornTail, faults, findings, scan
+from twofold.stores.segments.audit import end
 from twofold.stores.segments.frame import encode_batch, encode_body
 from twofold.stores.segments.reader import Batch, Window, walk
 from twofold.stores.segments.segment import Segment
@@ -38,6 +39,34 @@ def test_the_audit_finds_every_flipped_byte() -> None:
                 is_torn = any(isinstance(finding, TornTail) for finding in found)
                 is_fault = any(isinstance(finding, Corruption) for finding in found)
                 assert is_fault or (is_torn and path == tail)
+
+
+def test_the_end_is_found_in_the_newest_segment_alone() -> None:
+    assert end(FOLDER, SimulatedDisk()) == 0
+    for contents, appended in (killed_log(), sealed_log()):
+        assert len(segments_of(contents)) > 2
+        oldest = segments_of(contents)[0]
+        flipped = contents[oldest][:-1] + bytes([contents[oldest][-1] ^ 1])
+        assert end(FOLDER, SimulatedDisk(contents | {oldest: flipped})) == len(flat(appended))
+
+
+def test_a_torn_tail_lies_behind_the_end() -> None:
+    contents, appended = killed_log()
+    newest = segments_of(contents)[-1]
+    assert end(FOLDER, SimulatedDisk(contents | {newest: contents[newest][:-1]})) == len(flat(appended[:-1]))
+
+
+def test_the_end_of_a_damaged_log_is_not_told() -> None:
+    contents, _ = sealed_log()
+    oldest, *_, newest = segments_of(contents)
+    without_first = {path: data for path, data in contents.items() if path != oldest}
+    for damaged in (
+        without_first,
+        contents | {newest: contents[newest][:-1]},
+        contents | {newest: contents[newest][:100] + b"?" + contents[newest][101:]},
+    ):
+        with pytest.raises(Corruption, match="twofold verify"):
+            end(FOLDER, SimulatedDisk(damaged))
 
 
 def test_the_audit_goes_on_behind_a_fault() -> None:
