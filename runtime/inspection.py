@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from ..actors.definitions import Domain
 from ..actors.domain import Answer, moment
-from ..stores.errors import TwofoldError
+from ..stores.errors import Corruption, TwofoldError
 from ..stores.records import Offset, Position, StreamId, Version
-from ..stores.segments.audit import scan
+from ..stores.segments.audit import end, scan
 from ..stores.sqlite.event_store import SqliteEventStore
+from ..stores.sqlite.migrations import READ_DB, WRITE_DB
 from ..stores.sqlite.read_store import SqliteReadStore
 from .config import Config
 from .history import RecordedEvent, StreamState, history_of, state_of
@@ -40,6 +41,20 @@ class NoData(TwofoldError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(f"There is no data in {folder} yet. Send a command first, or name the folder with --data.")
+
+
+def check_there(folder: DataFolder) -> None:
+    """Check that `folder` holds the write database, which is made before a command is handled or projected.
+
+    Raises:
+        NoData: there is nothing yet.
+        Corruption: the write database is gone, or what else is left is damaged.
+    """
+    if folder.write_db.exists():
+        return
+    if not folder.read.exists() and not end(folder.log):
+        raise NoData(folder.root)
+    raise Corruption(folder.write_db, None, "the write database is missing", WRITE_DB.way_out)
 
 
 class DumpedCommand(Struct, frozen=True):
@@ -72,11 +87,11 @@ async def open_events(config: Config) -> AsyncIterator[SqliteEventStore]:
 
     Raises:
         NoData: there is none yet.
+        Corruption: it is damaged or gone.
     """
-    file = DataFolder(config.data.dir).write_db
-    if not file.exists():
-        raise NoData(config.data.dir)
-    store = await SqliteEventStore.open_read_only(file)
+    folder = DataFolder(config.data.dir)
+    check_there(folder)
+    store = await SqliteEventStore.open_read_only(folder.write_db)
     try:
         yield store
     finally:
@@ -90,11 +105,13 @@ async def open_read(config: Config) -> AsyncIterator[SqliteReadStore]:
 
     Raises:
         NoData: there is none yet.
+        Corruption: it is damaged or gone.
     """
-    folder = DataFolder(config.data.dir).read
-    if not folder.exists():
-        raise NoData(config.data.dir)
-    store = await SqliteReadStore.open_read_only(folder, query_timeout=config.queries.timeout)
+    folder = DataFolder(config.data.dir)
+    check_there(folder)
+    if not folder.read.exists():
+        raise Corruption(folder.read, None, "the read database is missing", READ_DB.way_out)
+    store = await SqliteReadStore.open_read_only(folder.read, query_timeout=config.queries.timeout)
     try:
         yield store
     finally:
@@ -144,6 +161,7 @@ def dump_log(config: Config, after: Offset, limit: int | None) -> Iterator[Dumpe
     """Yield the commands of the log past offset `after`.
 
     Raises:
+        NoData: there is no log yet.
         Corruption: at the first fault.
     """
     folder = DataFolder(config.data.dir).log
