@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
-from ..stores.records import EventRecord, Fault, Offset, Position, Statement, StreamId, Version
+from ..stores.records import EventRecord, Fault, Offset, Position, Statement, StreamId, Version, check_bindable
 
 __all__ = [
     "Answer",
@@ -226,7 +226,12 @@ def moment(microseconds: int) -> datetime:
 
 
 def sql(statement: str, *parameters: str | int | float | bytes | None) -> Statement:
-    """Return a statement for the read database, its parameters bound and never pasted in."""
+    """Return a statement for the read database, its parameters bound and never pasted in.
+
+    Raises:
+        TypeError: a parameter is none of these types; a time, say.
+    """
+    check_bindable(parameters)
     return Statement(statement, parameters)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Statement",
     "StreamId",
     "Version",
+    "check_bindable",
     "split_stream",
     "stream_id",
 ]
@@ -168,6 +169,26 @@ class Statement(NamedTuple):
 
     sql: str
     parameters: tuple[str | int | float | bytes | None, ...]
+
+
+_SQL_TYPES = (str, int, float, bytes, type(None))
+_EXACT_SQL_TYPES = frozenset(_SQL_TYPES)
+
+
+def check_bindable(parameters: Sequence[object]) -> None:
+    """Refuse a parameter of another type than those that SQLite knows, some of which Python's module would guess at.
+
+    Raises:
+        TypeError: there is one; the message names its number and its type.
+    """
+    if _EXACT_SQL_TYPES.issuperset(map(type, parameters)):
+        return
+    for number, parameter in enumerate(parameters, 1):
+        if not isinstance(parameter, _SQL_TYPES):
+            raise TypeError(
+                f"parameter {number} is a {type(parameter).__name__}, and SQLite knows text, numbers, bytes and None. "
+                "Give its .isoformat() or its microseconds where it is a time, and text otherwise"
+            )
 
 
 class ProjectionSchema(Struct, frozen=True):

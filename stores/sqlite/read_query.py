@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ..errors import ForeignAwait, QueryTimeout, StatementFailed
 from ..protocols import ReadDb, Snapshot, SqlValue
+from ..records import check_bindable
 from .faults import is_about_the_file, is_interrupt
 from .first_word import first_word
 
@@ -53,6 +54,7 @@ class SnapshotDb:
         if first_word(sql) not in READS:
             raise StatementFailed(sql, "A query only reads: it begins with SELECT, WITH, VALUES or EXPLAIN")
         try:
+            check_bindable(parameters)
             cursor = self._connection.execute(sql, parameters)
             try:
                 return fetch(cursor)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import anyio
@@ -167,6 +168,14 @@ async def test_a_query_cannot_write_and_says_what_was_refused(store: ReadStore, 
     assert failed.value.sql == sql
     assert await store.query(ALL_ORDERS) == ([("a", 1)], 1)
     await store.apply([], expected=1, position=2)
+
+
+async def test_a_query_asks_with_no_parameter_that_sqlite_does_not_know(store: ReadStore) -> None:
+    async def ask(db: ReadDb) -> object:
+        return await db.rows("SELECT id FROM orders WHERE id < ? OR total = ?", "b", date(2011, 5, 31))  # type: ignore[arg-type]
+
+    with pytest.raises(StatementFailed, match=r"parameter 2 is a date, and .* Give its \.isoformat\(\)"):
+        await store.query(ask)
 
 
 async def test_all_of_a_query_sees_one_snapshot(store: ReadStore) -> None:
