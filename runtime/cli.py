@@ -23,6 +23,7 @@ from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
 from .inspection import dump_log, put_query, read_history, read_state, read_time
+from .rebuild_command import run_rebuild, tell_rebuilt
 from .send_command import run_send
 from .status import read_status
 from .verify_command import run_verify, tell_report
@@ -220,6 +221,31 @@ def verify(config: Config, head: str | None, as_json: bool) -> None:
         tell_report(report)
     if not report.is_sound:
         sys.exit(ExitCode.NOT_DONE)
+
+
+@main.command()
+@configured
+@click.option("--back", is_flag=True, help="Let the generation that served before serve again, once it has caught up.")
+@as_json_flag
+def rebuild(config: Config, back: bool, as_json: bool) -> None:
+    """Fill the read database anew from the first event on, while nothing else has the data folder open.
+
+    The old one serves until the new one is whole, and is kept. No command is handled and no effect fires. A process
+    that embeds Twofold rebuilds without a stop: `await runtime.rebuild()`.
+
+    \b
+    Examples:
+      twofold rebuild
+      twofold rebuild --back
+    """
+    rebuilt = anyio.run(partial(run_rebuild, load_domain(config, App).domain(), config, back=back))
+    if rebuilt is None:
+        click.echo("Interrupted: everything is as it was.", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    if as_json:
+        show(rebuilt, as_json=True)
+    else:
+        tell_rebuilt(rebuilt, back=back)
 
 
 @main.group()

@@ -1,0 +1,97 @@
+"""`twofold rebuild`: the read database filled anew while nothing else runs, with a progress bar for people."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+import click
+from anyio import CancelScope, Lock
+from anyio.abc import TaskStatus
+
+from ..actors.definitions import Domain
+from ..actors.filling import Filling, Report
+from ..actors.kernel.clock import SystemClock
+from ..actors.rebuilder import Rebuilt, rebuild
+from .config import Config
+from .inspection import NoData
+from .stores import DataFolder, Stores, open_folder
+from .wording import counted
+
+__all__ = ["run_rebuild", "tell_rebuilt"]
+
+
+async def run_rebuild(domain: Domain, config: Config, *, back: bool) -> Rebuilt | None:
+    """Rebuild the read database of a data folder, or return to the generation before, and show how far that is.
+
+    It takes the folder's lock and starts no actor, so that no command is handled and no effect fires. Returns ``None``
+    where SIGINT or SIGTERM ended it: then everything is as it was.
+
+    Raises:
+        NoData: there is no data yet.
+        Locked: another process has the folder.
+        ProjectionFailed, UnknownEvent: an event cannot be projected; the generation that served serves.
+        NoPreviousGeneration: there is no way back.
+        Corruption, DiskFull, StorageFailed: the folder cannot be opened, or the device failed.
+    """
+    if not DataFolder(config.data.dir).write_db.exists():
+        raise NoData(config.data.dir)
+    rebuilt: Rebuilt | None = None
+    working = CancelScope()
+
+    async def watch_signals(*, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                working.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(watch_signals)
+        with working:
+            async with open_folder(config, domain) as stores:
+                rebuilt = await _rebuild(domain, stores, back=back)
+        tasks.cancel_scope.cancel()
+    return rebuilt
+
+
+async def _rebuild(domain: Domain, stores: Stores, *, back: bool) -> Rebuilt:
+    head = (await stores.events.head()).position
+    clock = SystemClock()
+    with _progress(head) as report:
+        if stores.read.is_filled or back:
+            return await rebuild(
+                domain,
+                stores.events,
+                stores.read,
+                clock,
+                back=back,
+                end=lambda: head,
+                applying=Lock(),
+                report=report,
+                handled=lambda: 0,
+            )
+        began, start = clock.monotonic(), await stores.read.position()
+        filling = Filling(domain, stores.events, stores.read, start, clock, report=report, handled=lambda: 0)
+        await filling.fill(head)
+        await stores.read.mark_filled()
+        return Rebuilt(head, head - start, round(clock.monotonic() - began, 3))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Report]:
+    """Show how many of `total` events are done, where there is a terminal to show it on."""
+    stderr = sys.stderr
+    if not stderr.isatty():
+        yield lambda _progress: None
+        return
+    with click.progressbar(length=total, label="rebuilding", show_pos=True, file=stderr) as bar:
+        yield lambda progress: bar.update(progress.done - bar.pos)
+
+
+def tell_rebuilt(rebuilt: Rebuilt, *, back: bool) -> None:
+    """Print what was done as a person reads it."""
+    what = "The generation before serves again" if back else "The read database is rebuilt"
+    events = counted(rebuilt.events, "event")
+    click.echo(f"{what}, at position {rebuilt.position}: {events} applied in {rebuilt.seconds:.1f} s.")
+    click.echo("The one that served is kept: twofold rebuild --back returns to it.")
