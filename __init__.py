@@ -24,7 +24,7 @@ from .actors.submission import (
 from .runtime.app import App
 from .runtime.config import Config
 from .runtime.history import NoSuchVersion, RecordedEvent, StreamState, UnknownStream
-from .runtime.queries import BadParameters, NotProjected, ProjectorHalted, UnknownQuery
+from .runtime.queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed, UnknownQuery
 from .runtime.runtime import Runtime
 from .runtime.signatures import RegistrationError
 from .stores.errors import TwofoldError
@@ -55,6 +55,7 @@ __all__ = [
     "Overloaded",
     "ProjectorHalted",
     "Purge",
+    "QueryFailed",
     "ReadDb",
     "Receipt",
     "RecordedEvent",

@@ -1,5 +1,6 @@
 """Asking the read database: a query by its name, with typed parameters, on one snapshot."""
 
+import traceback
 from collections.abc import Mapping
 
 import msgspec
@@ -7,10 +8,10 @@ import msgspec
 from ..actors.definitions import Domain, QueryDefinition
 from ..actors.domain import Answer
 from ..stores.errors import TwofoldError
-from ..stores.protocols import ReadStore
+from ..stores.protocols import ReadDb, ReadStore
 from ..stores.records import Position
 
-__all__ = ["BadParameters", "NotProjected", "ProjectorHalted", "Rebuilding", "UnknownQuery", "ask"]
+__all__ = ["BadParameters", "NotProjected", "ProjectorHalted", "QueryFailed", "Rebuilding", "UnknownQuery", "ask"]
 
 
 class UnknownQuery(TwofoldError):
@@ -28,6 +29,17 @@ class BadParameters(TwofoldError):
         self.query, self.what = query.name, what
         takes = ", ".join(field.name for field in msgspec.structs.fields(query.parameters)) or "nothing"
         super().__init__(f"{query.name}: {what}. It takes {takes}.")
+
+
+class QueryFailed(TwofoldError):
+    """The function of a query raised something of its own, which is the cause."""
+
+    def __init__(self, query: str, cause: Exception) -> None:
+        self.query, self.cause = query, cause
+        place = traceback.extract_tb(cause.__traceback__)[-1]
+        super().__init__(
+            f"The query {query} failed: {type(cause).__name__}: {cause} ({place.filename}, line {place.lineno})."
+        )
 
 
 class NotProjected(TwofoldError):
@@ -65,6 +77,7 @@ async def ask(
     Raises:
         UnknownQuery, BadParameters: the question makes no sense.
         QueryTimeout, StatementFailed, ForeignAwait: it could not be answered.
+        QueryFailed: its function raised.
     """
     query = domain.queries.get(name)
     if query is None:
@@ -74,5 +87,15 @@ async def ask(
     except msgspec.ValidationError as error:
         raise BadParameters(query, str(error).replace("`$.", "`").replace("field `", "parameter `")) from None
     arguments = {field: getattr(typed, field) for field in query.parameters.__struct_fields__}
-    snapshot = await store.query(lambda db: query.call(db, **arguments))
+
+    async def asked(db: ReadDb) -> object:
+        return await query.call(db, **arguments)
+
+    asked.__qualname__ = name  # by which the errors of the store call it
+    try:
+        snapshot = await store.query(asked)
+    except TwofoldError:
+        raise
+    except Exception as error:
+        raise QueryFailed(name, error) from error
     return Answer(snapshot.value, snapshot.position)

@@ -218,19 +218,22 @@ class CommitRefused(StoreError):
 
 
 class StatementFailed(StoreError):
-    """A statement of a projection or a query failed; nothing of its transaction was kept."""
+    """A statement of a projection or, where it is named, of a query failed; nothing of its transaction was kept."""
 
-    def __init__(self, sql: str, reason: object) -> None:
-        self.sql, self.reason = sql, reason
-        super().__init__(f"{reason}, in the statement: {sql}")
+    def __init__(self, sql: str, reason: object, query: str | None = None) -> None:
+        self.sql, self.reason, self.query = sql, reason, query
+        where = "" if query is None else f"The query {query} failed: "
+        super().__init__(f"{where}{reason}, in the statement: {sql}")
 
 
 class QueryTimeout(StoreError):
     """A query held its snapshot for longer than it may."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"The query ran for more than {seconds:g} s and was stopped. Add an index, or ask for less.")
+    def __init__(self, query: str, seconds: float) -> None:
+        self.query, self.seconds = query, seconds
+        super().__init__(
+            f"The query {query} ran for more than {seconds:g} s and was stopped. Add an index, or ask for less."
+        )
 
 
 class ForeignAwait(StoreError):

@@ -188,6 +188,7 @@ class ReadStore(ReadGeneration, Protocol):
         """Run `ask` on one read-only snapshot, whole, in one hop to a database thread.
 
         `ask` may await its `ReadDb` only: it is driven on that thread, where no event loop runs.
+        The errors call it by its qualified name.
 
         Raises:
             QueryTimeout: it took too long.

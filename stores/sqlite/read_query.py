@@ -16,8 +16,8 @@ __all__ = ["ask_snapshot", "read_position"]
 Rows = TypeVar("Rows")
 
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
-NO_LOOP = "no running event loop"
-"""What asyncio says where it finds none, as on a database thread."""
+NO_LOOP = ("no running event loop", "not in async context", "any asynchronous event loop")
+"""What asyncio and older and newer versions of anyio say where they find none, as on a database thread."""
 STEPS_BETWEEN_LOOKS = 50_000
 """Steps of SQLite's virtual machine, a millisecond or so, from one look at the clock to the next."""
 
@@ -25,8 +25,9 @@ STEPS_BETWEEN_LOOKS = 50_000
 class SnapshotDb:
     """Implements `ReadDb` on the connection's thread: its methods are awaited, and never wait."""
 
-    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, query: str, seconds: float) -> None:
         self._connection = connection
+        self._query = query
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
 
@@ -50,9 +51,10 @@ class SnapshotDb:
 
     def _fetch(self, sql: str, parameters: tuple[SqlValue, ...], fetch: Callable[[sqlite3.Cursor], Rows]) -> Rows:
         if self.is_late():
-            raise QueryTimeout(self._seconds)
+            raise QueryTimeout(self._query, self._seconds)
         if first_word(sql) not in READS:
-            raise StatementFailed(sql, "A query only reads: it begins with SELECT, WITH, VALUES or EXPLAIN")
+            what = "it only reads, so it begins with SELECT, WITH, VALUES or EXPLAIN"
+            raise StatementFailed(sql, what, self._query)
         try:
             check_bindable(parameters)
             cursor = self._connection.execute(sql, parameters)
@@ -62,10 +64,10 @@ class SnapshotDb:
                 cursor.close()
         except Exception as error:
             if is_interrupt(error):
-                raise QueryTimeout(self._seconds) from error
+                raise QueryTimeout(self._query, self._seconds) from error
             if is_about_the_file(error):
                 raise
-            raise StatementFailed(sql, error) from error
+            raise StatementFailed(sql, error, self._query) from error
 
 
 def read_position(connection: sqlite3.Connection) -> int:
@@ -78,7 +80,7 @@ def ask_snapshot(
     connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float
 ) -> Snapshot:
     """Run `ask` in one read transaction, and return its result with the position that it saw."""
-    db = SnapshotDb(connection, seconds)
+    db = SnapshotDb(connection, name_of(ask), seconds)
     connection.set_progress_handler(db.is_late, STEPS_BETWEEN_LOOKS)
     connection.execute("BEGIN")
     try:
@@ -97,7 +99,7 @@ def drive(ask: Callable[[ReadDb], Awaitable[object]], db: ReadDb) -> object:
     except StopIteration as end:
         return end.value
     except RuntimeError as error:
-        if NO_LOOP not in str(error):
+        if not any(text in str(error) for text in NO_LOOP):
             raise
         raise ForeignAwait(name_of(ask), error) from error
     steps.close()

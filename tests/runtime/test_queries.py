@@ -4,10 +4,23 @@ from decimal import Decimal
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
-from twofold import Answer, App, Ask, BadParameters, CommandRefused, Config, ReadDb, Reject, Runtime, UnknownQuery
-from twofold.runtime.config import DataSettings, ProjectorSettings
-from twofold.stores.errors import StatementFailed
+from twofold import (
+    Answer,
+    App,
+    Ask,
+    BadParameters,
+    CommandRefused,
+    Config,
+    QueryFailed,
+    ReadDb,
+    Reject,
+    Runtime,
+    UnknownQuery,
+)
+from twofold.runtime.config import DataSettings, ProjectorSettings, QuerySettings
+from twofold.stores.errors import ForeignAwait, QueryTimeout, StatementFailed
 
 from tests.doubles.accounts import Deposit, OpenAccount, accounts_app
 from tests.doubles.planned_stores import MemoryFolder, Plan, planned
@@ -132,3 +145,51 @@ async def test_queries_go_on_while_a_write_to_the_read_database_is_under_way(con
         apply.open()
         await until(lambda: runtime._pipeline.projected.value == 2)
         assert (await runtime.query("accounts")).value == ["1", "2"]
+
+
+def app_with_queries_that_fail() -> App:
+    app = accounts_app()
+
+    @app.query("bad.statement")
+    async def bad_statement(db: ReadDb) -> object:
+        return await db.rows("SELECT nothing FROM nowhere")
+
+    @app.query("bad.write")
+    async def bad_write(db: ReadDb) -> object:
+        return await db.rows("DELETE FROM balance")
+
+    @app.query("bad.wait")
+    async def bad_wait(db: ReadDb) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    @app.query("bad.endless")
+    async def bad_endless(db: ReadDb) -> object:
+        return await db.value("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+
+    @app.query("bad.code")
+    async def bad_code(db: ReadDb) -> float:
+        return 1 / 0
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "said"),
+    [
+        ("bad.statement", StatementFailed, "syntax error, in the statement: SELECT"),
+        ("bad.write", StatementFailed, "it only reads"),
+        ("bad.wait", ForeignAwait, "await nothing there but its ReadDb"),
+        ("bad.endless", QueryTimeout, "ran for more than 0.2 s"),
+        ("bad.code", QueryFailed, r"ZeroDivisionError: .*test_queries\.py, line \d+"),
+    ],
+)
+async def test_whatever_a_query_fails_of_its_error_names_it(
+    config: Config, query: str, kind: type[QueryFailed], said: str
+) -> None:
+    config = Config(data=config.data, queries=QuerySettings(timeout=0.2))
+    async with Runtime(app_with_queries_that_fail(), config) as runtime:
+        with pytest.raises(kind, match=said) as failed:
+            await runtime.query(query)
+        assert str(failed.value).startswith(f"The query {query} ")
+        assert failed.value.query == query
+        assert (await runtime.query("accounts")).value == []
