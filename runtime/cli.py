@@ -22,7 +22,7 @@ from .command import as_json_flag, configured, show
 from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
-from .inspection import dump_log, put_query, read_history, read_state, read_time
+from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state, read_time
 from .rebuild_command import run_rebuild, tell_rebuilt
 from .send_command import run_send
 from .status import read_status
@@ -122,7 +122,7 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
     show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
     if answer.position < head:
-        click.echo("The rest is not projected yet: twofold send /dev/null --settle does it, or says why not.", err=True)
+        click.echo(f"The rest is not projected yet: {how_to_catch_up(config)}.", err=True)
 
 
 def _key_and_value(parameter: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from ..actors.definitions import Domain
 from ..actors.domain import Answer, moment
 from ..stores.errors import Corruption, TwofoldError
+from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position, StreamId, Version
 from ..stores.segments.audit import end, scan
 from ..stores.sqlite.event_store import SqliteEventStore
@@ -26,6 +27,7 @@ from .stores import DataFolder
 __all__ = [
     "DumpedCommand",
     "dump_log",
+    "how_to_catch_up",
     "open_events",
     "open_read",
     "put_query",
@@ -126,6 +128,14 @@ async def put_query(
     async with open_read(config) as read, open_events(config) as events:
         answer = await ask(domain, read, name, parameters, strict=False)
         return answer, (await events.head()).position
+
+
+def how_to_catch_up(config: Config) -> str:
+    """Return how a read database that is behind comes to show the rest, as the end of a sentence."""
+    holder = lock_holder(config.data.dir)
+    if holder is not None:
+        return f"process {holder}, which runs it, is behind, or its projector is halted"
+    return "twofold send /dev/null --settle does it, or says why not"
 
 
 async def read_history(domain: Domain, config: Config, stream: StreamId) -> list[RecordedEvent]:

@@ -1,6 +1,8 @@
 """The installed command: help, settings, what it reads from a data folder, and the exit codes."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 from click import Command, Context, Group
 from twofold.runtime.cli import main
 from twofold.runtime.exit_codes import ExitCode
+from twofold.stores.lock import FolderLock
 
 from tests.doubles.command_line import CommandLine
+from tests.doubles.ledger import edit
 
 PRICES = ("1.5", "2.5", "3.25")
 
@@ -122,6 +126,19 @@ def test_a_query_that_makes_no_sense_is_answered_with_why(
     assert (asked.code, asked.out) == (code, "")
     assert said in asked.err
     assert "Traceback" not in asked.err
+
+
+def test_a_query_of_a_database_that_is_behind_says_who_brings_the_rest(shop: CommandLine, tmp_path: Path) -> None:
+    behind = CommandLine(shutil.copytree(shop.data, tmp_path / "data"))
+    (generation,) = (behind.data / "read").glob("*.db")
+    edit(generation, "UPDATE twofold_cursor SET position = 3")
+    assert "twofold send /dev/null --settle does it" in behind.run("query", "shop.totals").err
+    lock = FolderLock(behind.data)
+    beside = behind.run("query", "shop.totals").err
+    lock.release()
+    assert "at position 3 of 4" in beside
+    assert f"process {os.getpid()}, which runs it, is behind, or its projector is halted." in beside
+    assert "twofold send" not in beside
 
 
 def test_a_parameter_may_hold_an_equals_sign_and_any_letter(shop: CommandLine) -> None:
