@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Self
 
 from ..actors.kernel.supervisor import CoreRoleFailed
-from ..stores.errors import Corruption, DiskFull, Locked, SchemaTooNew, StorageFailed
+from ..stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
 from .config import ConfigError
 from .signatures import RegistrationError
 
@@ -38,6 +38,7 @@ class ExitCode(IntEnum):
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (ConfigError, ExitCode.CONFIGURATION),
     (RegistrationError, ExitCode.CONFIGURATION),
+    (FolderRefused, ExitCode.CONFIGURATION),
     (Locked, ExitCode.LOCKED),
     (Corruption, ExitCode.CORRUPTION),
     (SchemaTooNew, ExitCode.CORRUPTION),

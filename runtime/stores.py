@@ -75,6 +75,7 @@ async def open_folder(config: Config, domain: Domain) -> AsyncIterator[Stores]:
     """Take the data folder's lock, recover the log, open the databases, and check them against one another.
 
     Raises:
+        FolderRefused: there can be no such folder, or this process may not write in it.
         Locked: another process has the folder.
         Corruption: something in it is damaged, or does not fit together.
         SchemaTooNew: a newer version of Twofold wrote it.

@@ -12,6 +12,7 @@ __all__ = [
     "Corruption",
     "DiskFull",
     "DuplicateCommand",
+    "FolderRefused",
     "ForeignAwait",
     "GenerationBehind",
     "Locked",
@@ -57,6 +58,14 @@ class Locked(StoreError):
         self.folder, self.pid = Path(folder), pid
         holder = "another process" if pid is None else f"process {pid}"
         super().__init__(f"{folder} is locked by {holder}. Stop it first, or use another data folder.")
+
+
+class FolderRefused(StoreError):
+    """The data folder cannot be made or opened where it was asked for, for no fault of the device."""
+
+    def __init__(self, folder: Path | str, reason: object) -> None:
+        self.folder, self.reason = Path(folder), reason
+        super().__init__(f"The data folder {folder} cannot be used: {reason}. Correct [data] dir or --data.")
 
 
 class DiskFull(StoreError):

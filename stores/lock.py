@@ -5,11 +5,14 @@ import fcntl
 import os
 from pathlib import Path
 
-from .errors import Locked, StorageFailed
+from .errors import FolderRefused, Locked, StorageFailed
 
 __all__ = ["FolderLock", "lock_holder"]
 
 _NAME = "lock"
+_WRONG_PLACE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 class FolderLock:
@@ -24,6 +27,7 @@ class FolderLock:
 
         Raises:
             Locked: another process has it; its id is in the error where it could be read.
+            FolderRefused: there can be no such folder, or this process may not write in it.
             StorageFailed: the file could not be opened or written.
         """
         path = folder / _NAME
@@ -31,6 +35,8 @@ class FolderLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
+            if error.errno in _WRONG_PLACE:
+                raise FolderRefused(folder, error) from error
             raise StorageFailed(path, "open", error) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

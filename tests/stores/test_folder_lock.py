@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from twofold.stores.errors import Locked
+from twofold.runtime.exit_codes import ExitCode, exit_code_of
+from twofold.stores.errors import FolderRefused, Locked
 from twofold.stores.lock import FolderLock, lock_holder
 
 pytestmark = pytest.mark.timeout(30)
@@ -56,6 +57,15 @@ def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     lock.release()
     assert lock_holder(tmp_path / "data") is None
     FolderLock(tmp_path / "data").release()
+
+
+@pytest.mark.parametrize("asked", ["/dev/full", "/proc/nowhere", "plain/data", "x" * 300])
+def test_a_folder_that_cannot_be_there_is_the_settings_fault_and_not_the_devices(tmp_path: Path, asked: str) -> None:
+    (tmp_path / "plain").touch()
+    with pytest.raises(FolderRefused, match=r"cannot be used: .*\. Correct \[data\] dir or --data") as refused:
+        FolderLock(tmp_path / asked)
+    assert refused.value.folder == tmp_path / asked
+    assert exit_code_of(refused.value) == ExitCode.CONFIGURATION
 
 
 def test_a_second_lock_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
