@@ -27,11 +27,6 @@ class DataFolder(NamedTuple):
     root: Path
 
     @property
-    def lock(self) -> Path:
-        """Who has the folder open."""
-        return self.root / "lock"
-
-    @property
     def log(self) -> Path:
         """The segments of the command log."""
         return self.root / "log"

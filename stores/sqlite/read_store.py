@@ -66,11 +66,10 @@ class SqliteReadStore:
         *,
         readers: int = DEFAULT_READERS,
         query_timeout: float = DEFAULT_QUERY_TIMEOUT,
-        thorough: bool = False,
     ) -> "SqliteReadStore":
         """Open the serving generation in `folder`, or another one where it cannot serve `projections`.
 
-        `query_timeout` is in seconds. `thorough` looks for damage in the whole file, and takes as long as reading it.
+        `query_timeout` is in seconds. Damage is looked for where it shows at once, not in the whole file.
 
         Raises:
             StatementFailed: SQLite refused the schema of a projection.
@@ -82,9 +81,9 @@ class SqliteReadStore:
         create = partial(Generation.create, projections=projections, readers=readers, query_timeout=query_timeout)
         fit = partial(open_fit, projections=projections, readers=readers, query_timeout=query_timeout)
         pointer = read_pointer(folder)
-        generation = await fit(None if pointer is None else pointer.serving, thorough=thorough)
+        generation = await fit(None if pointer is None else pointer.serving, thorough=False)
         if pointer is None or isinstance(generation, Unfit):
-            earlier = await fit(None if pointer is None else pointer.kept, thorough=thorough)
+            earlier = await fit(None if pointer is None else pointer.kept, thorough=False)
             other = await create(next_generation(folder)) if isinstance(earlier, Unfit) else earlier
             if pointer is not None and isinstance(generation, Unfit):
                 log.warning("read_db.another_generation", reason=generation.reason, file=str(other.file))
@@ -174,10 +173,6 @@ class SqliteReadStore:
         with CancelScope(shield=True):
             await self._point_to(Pointer(generation.file, self.file, is_filled=True))
             self._serving, self._retired = generation, self._serving
-
-    async def quick_check(self) -> list[str]:
-        """Return what SQLite finds wrong in the serving generation, or nothing. It reads the whole file."""
-        return await self._serving.quick_check()
 
     async def close(self) -> None:
         with CancelScope(shield=True):

@@ -128,18 +128,9 @@ async def damaged(folder: Path) -> None:
     file.write_bytes(content)
 
 
-async def test_a_thorough_look_finds_a_damaged_page_and_begins_a_new_generation(folder: Path) -> None:
-    await damaged(folder)
-    store = await SqliteReadStore.open(folder, [ORDERS], thorough=True)
-    assert store.file == folder / "generation-000002.db"
-    assert await store.position() == 0
-    await store.close()
-
-
 async def test_a_damaged_page_that_a_query_meets_fails_the_store_and_the_next_start_begins_anew(folder: Path) -> None:
     await damaged(folder)
     store = await SqliteReadStore.open(folder, [ORDERS])
-    assert await store.quick_check() != []
     with pytest.raises(StorageFailed):
         await store.query(asking("SELECT sum(total) FROM orders"))
     with pytest.raises(StorageFailed):
