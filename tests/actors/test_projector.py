@@ -9,7 +9,7 @@ from twofold.actors.projector import ProjectionFailed, statements_for
 from twofold.stores.chain import seal
 from twofold.stores.records import GENESIS, EventRecord, Head
 
-from tests.doubles.accounts import AccountOpened, Deposited, accounts_app
+from tests.doubles.accounts import AccountOpened, Deposited, accounts_app, accounts_decider, decide, evolve
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -47,7 +47,11 @@ def test_an_erased_event_and_one_that_nobody_projects_make_nothing() -> None:
     (event,) = opened(1)
     erased = EventRecord(1, event.stream, 1, event.type, 1, None, event.metadata, 0, event.digest, event.hash)
     assert made(two_projections().domain(), [erased]) == []
-    assert made(App("empty").domain(), [event]) == []
+    unprojected = App("accounts")
+    decider = accounts_decider(unprojected)
+    decider.decide(decide)
+    decider.evolve(evolve)
+    assert made(unprojected.domain(), [event]) == []
 
 
 def test_an_event_that_does_not_decode_fails_the_projection_at_its_position() -> None:
