@@ -3,11 +3,17 @@
 Everything that an application imports is here, and nothing else is.
 """
 
+from .actors.decision import UnreadableStream
+from .actors.definitions import UnknownEvent
 from .actors.domain import Answer, Ask, Claim, Context, EventMeta, Reject, sql
 from .actors.email import Attachment, Email
+from .actors.filling import RebuildProgress
 from .actors.function_deliverer import Undeliverable
+from .actors.projector import ProjectionFailed
 from .actors.purge import Purge
+from .actors.rebuilder import RebuildStopped, Rebuilt
 from .actors.retry import Retry
+from .actors.statistics import RoleStatistics
 from .actors.submission import (
     CommandIdReused,
     CommandRefused,
@@ -17,17 +23,42 @@ from .actors.submission import (
     OutcomeUnknown,
     Overloaded,
     Receipt,
+    Stage,
     Stopping,
     ValidatorFailed,
     ValidatorTimeout,
 )
 from .runtime.app import App
-from .runtime.config import Config
+from .runtime.config import Config, ConfigError
+from .runtime.effects import LedgerGone, UnknownConsumerName
+from .runtime.failures import CoreFailed, NotRunning
 from .runtime.history import NoSuchVersion, RecordedEvent, StreamState, UnknownStream
-from .runtime.queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed, UnknownQuery
+from .runtime.queries import (
+    BadParameters,
+    NotProjected,
+    ProjectorHalted,
+    QueryFailed,
+    Rebuilding,
+    UnknownQuery,
+)
+from .runtime.rebuilds import RebuildUnderWay
 from .runtime.runtime import Runtime
 from .runtime.signatures import RegistrationError
-from .stores.errors import TwofoldError
+from .stores.errors import (
+    Corruption,
+    DiskFull,
+    FolderRefused,
+    ForeignAwait,
+    Locked,
+    NoPreviousGeneration,
+    NoSuchStore,
+    QueryTimeout,
+    SchemaTooNew,
+    StatementFailed,
+    StorageFailed,
+    TwofoldError,
+    WrongEffectState,
+)
 from .stores.protocols import ReadDb
 from .stores.records import Fault, Outcome, Statement
 
@@ -41,36 +72,63 @@ __all__ = [
     "CommandIdReused",
     "CommandRefused",
     "Config",
+    "ConfigError",
     "Context",
+    "CoreFailed",
+    "Corruption",
+    "DiskFull",
     "Email",
     "EventMeta",
     "Fault",
+    "FolderRefused",
+    "ForeignAwait",
     "JsonCommand",
+    "LedgerGone",
+    "Locked",
+    "NoPreviousGeneration",
     "NoSpace",
+    "NoSuchStore",
     "NoSuchVersion",
     "NotAccepted",
     "NotProjected",
+    "NotRunning",
     "Outcome",
     "OutcomeUnknown",
     "Overloaded",
+    "ProjectionFailed",
     "ProjectorHalted",
     "Purge",
     "QueryFailed",
+    "QueryTimeout",
     "ReadDb",
+    "RebuildProgress",
+    "RebuildStopped",
+    "RebuildUnderWay",
+    "Rebuilding",
+    "Rebuilt",
     "Receipt",
     "RecordedEvent",
     "RegistrationError",
     "Reject",
     "Retry",
+    "RoleStatistics",
     "Runtime",
+    "SchemaTooNew",
+    "Stage",
     "Statement",
+    "StatementFailed",
     "Stopping",
+    "StorageFailed",
     "StreamState",
     "TwofoldError",
     "Undeliverable",
+    "UnknownConsumerName",
+    "UnknownEvent",
     "UnknownQuery",
     "UnknownStream",
+    "UnreadableStream",
     "ValidatorFailed",
     "ValidatorTimeout",
+    "WrongEffectState",
     "sql",
 ]

@@ -153,8 +153,8 @@ class CommandHandler(Actor[LoggedCommand]):
         while events := await self._store.read_stream(stream, loaded.version, _FOLDED_AT_ONCE):
             try:
                 loaded = fold(decider, events, loaded)
-            except Exception as error:  # noqa: BLE001 - it fails the commands of this one stream
-                return DomainFault(f"{stream} cannot be folded from its events: {error!r}")
+            except DomainFault as fault:  # it fails the commands of this one stream
+                return fault
         return loaded
 
 

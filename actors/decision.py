@@ -15,14 +15,39 @@ from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, 
 from .definitions import CommandDefinition, DeciderDefinition, EventDefinition
 from .domain import Claim, Context, EventMetadata
 
-__all__ = ["LONGEST_CLAIM", "DecidedEvent", "Decision", "DomainFault", "Loaded", "decide", "fold", "load", "save"]
+__all__ = [
+    "LONGEST_CLAIM",
+    "DecidedEvent",
+    "Decision",
+    "DomainFault",
+    "Loaded",
+    "UnreadableStream",
+    "decide",
+    "fold",
+    "load",
+    "read_event",
+    "save",
+]
 
 LONGEST_CLAIM = 1000
 """The most characters of a claim's name, and of its value."""
 
+_REGISTER = "Register the event as it was when it was stored."
+_MEND_EVOLVE = "Mend evolve, which never raises."
+
 
 class DomainFault(TwofoldError):
     """A rule did something that rules must not do: it has a bug, and the command's outcome is `failed`."""
+
+
+class UnreadableStream(DomainFault):
+    """An event of a stream does not decode, or its decider cannot go on from it."""
+
+    def __init__(self, record: EventRecord, what: str, next_step: str) -> None:
+        self.stream, self.version, self.type = record.stream, record.version, record.type
+        super().__init__(
+            f"{record.stream} cannot be read: its event at version {record.version} ({record.type}) {what}. {next_step}"
+        )
 
 
 class Loaded(Struct, frozen=True, gc=False):
@@ -120,18 +145,45 @@ def metadata_of(logged: LoggedCommand) -> str:
 
 
 def fold(decider: DeciderDefinition, events: Sequence[EventRecord], loaded: Loaded) -> Loaded:
-    """Return the stream after `events`, which follow it without a gap, its state as it comes back from storage."""
+    """Return the stream after `events`, which follow it without a gap, its state as it comes back from storage.
+
+    Raises:
+        UnreadableStream: an event does not decode, or `evolve` raises at it or makes no state of it.
+    """
+    if not events:
+        return loaded
     by_name = {definition.name: definition for definition in decider.events.values()}
-    version, state = loaded.version, loaded.state
+    state = loaded.state
     for record in events:
         definition = by_name.get(record.type)
         if definition is None:
-            raise DomainFault(f"{record.stream} holds an event {record.type!r}, which its decider does not know")
+            raise UnreadableStream(record, "is of a type that its decider does not know", _REGISTER)
         if record.data is None:
-            raise DomainFault(f"{record.stream} cannot be folded: its event at version {record.version} was erased")
-        state = _evolve(decider, state, definition.codec.decode(record.data))
-        version = record.version
-    return Loaded(version, decider.state.again(state)[0])
+            raise UnreadableStream(record, "was erased", "There is no state past it.")
+        event = read_event(definition, record, record.data)
+        try:
+            state = _evolve(decider, state, event)
+        except Exception as error:
+            raise UnreadableStream(record, f"makes evolve raise {error!r}", _MEND_EVOLVE) from error
+    try:
+        state = decider.state.again(state)[0]
+    except Exception as error:
+        raise UnreadableStream(record, f"leaves a state that cannot be kept: {error!r}", _MEND_EVOLVE) from error
+    return Loaded(record.version, state)
+
+
+def read_event(definition: EventDefinition, record: EventRecord, data: str) -> Any:
+    """Return the event that `data` of `record` stands for.
+
+    Raises:
+        UnreadableStream: it does not decode.
+    """
+    try:
+        return definition.codec.decode(data)
+    except msgspec.MsgspecError as error:
+        raise UnreadableStream(record, f"does not decode: {error}", _REGISTER) from error
+    except Exception as error:
+        raise UnreadableStream(record, f"does not decode: {error!r}", _REGISTER) from error
 
 
 def load(decider: DeciderDefinition, record: StateRecord | None) -> Loaded | None:

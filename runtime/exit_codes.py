@@ -3,9 +3,9 @@
 from enum import IntEnum
 from typing import Self
 
-from ..actors.kernel.supervisor import CoreRoleFailed
 from ..stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
 from .config import ConfigError
+from .failures import CoreFailed
 from .signatures import RegistrationError
 
 __all__ = ["ExitCode", "exit_code_of"]
@@ -44,7 +44,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (SchemaTooNew, ExitCode.CORRUPTION),
     (StorageFailed, ExitCode.STORAGE_FAILED),
     (DiskFull, ExitCode.NO_SPACE),
-    (CoreRoleFailed, ExitCode.CORE_FAILED),
+    (CoreFailed, ExitCode.CORE_FAILED),
 )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ..actors.decision import Loaded, fold
-from ..actors.definitions import DeciderDefinition, Domain
+from ..actors.decision import Loaded, fold, read_event
+from ..actors.definitions import DeciderDefinition, Domain, EventDefinition
 from ..actors.domain import moment, read_metadata
 from ..stores.errors import TwofoldError
 from ..stores.protocols import EventStore
@@ -63,6 +63,7 @@ async def history_of(domain: Domain, store: EventStore, stream: StreamId) -> lis
 
     Raises:
         UnknownStream: there are none.
+        UnreadableStream: one of them does not decode.
     """
     _decider_of(domain, stream)
     events = await store.read_stream(stream)
@@ -78,6 +79,7 @@ async def state_of(
 
     Raises:
         UnknownStream, NoSuchVersion: there is no such stream or version.
+        UnreadableStream: one of its events does not decode, or `evolve` raises at it.
         ValueError: both were asked for, a version below 0, or a time without a time zone.
     """
     if version is not None and at is not None:
@@ -120,16 +122,20 @@ def _decider_of(domain: Domain, stream: StreamId) -> DeciderDefinition:
 
 def _recorded(domain: Domain, record: EventRecord) -> RecordedEvent:
     definition = domain.events.get(record.type)
-    decode = definition.codec.decode if definition else msgspec.json.decode
     metadata = read_metadata(record.metadata)
     return RecordedEvent(
         record.position,
         record.version,
         record.type,
         moment(record.time),
-        None if record.data is None else decode(record.data),
+        None if record.data is None else _event_of(definition, record, record.data),
         metadata.command_id,
         metadata.offset,
         metadata.principal,
         metadata.correlation_id,
     )
+
+
+def _event_of(definition: EventDefinition | None, record: EventRecord, data: str) -> Any:
+    """Return an event as its type, or as plain JSON where its type is not registered any more."""
+    return msgspec.json.decode(data) if definition is None else read_event(definition, record, data)

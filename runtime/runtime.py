@@ -15,22 +15,20 @@ from ..actors.filling import RebuildProgress, Report
 from ..actors.kernel.clock import Clock, SystemClock
 from ..actors.kernel.deadlines import Deadlines
 from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
-from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
 from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
-from ..stores.errors import Corruption, StorageFailed
 from ..stores.records import Outcome, Position, StreamId, Version
 from .app import App
 from .config import Config
+from .failures import FATAL, NotRunning, failure_of
 from .history import RecordedEvent, StreamState, history_of, state_of
 from .pipeline import Pipeline
 from .queries import ask
 from .stores import OpenStores, Stores, open_folder
+from .submitting import check_timeout, check_wait, ids_for
 
 __all__ = ["Runtime"]
-
-_FATAL = (StorageFailed, Corruption, CoreRoleFailed)
 
 
 class Runtime:
@@ -39,6 +37,12 @@ class Runtime:
     It starts no server, installs no signal handler and configures no logging. Leaving the block stops everything in
     order: what was accepted is handled and projected first, up to `stop_limit` seconds; what is left then waits in
     the log for the next start. When a core role fails for good, the block is cancelled and the failure raised from it.
+    Outside the block every method raises `NotRunning`.
+
+    Raises:
+        Locked, FolderRefused, SchemaTooNew, LedgerGone, DiskFull: it cannot start.
+        Corruption, StorageFailed: the data folder is damaged, or its device failed.
+        CoreFailed: the validator or the command handler failed again and again.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Runtime:
         self._stores: Stores
         self._pipeline: Pipeline
         self._head_at_open: Position = 0
+        self._is_running = False
 
     async def __aenter__(self) -> Self:
         try:
@@ -70,7 +75,8 @@ class Runtime:
                 await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
                 self._stack = stack.pop_all()
         except BaseExceptionGroup as group:
-            raise cause_of(group, _FATAL) from group
+            raise failure_of(group) from group
+        self._is_running = True
         return self
 
     async def __aexit__(
@@ -81,13 +87,27 @@ class Runtime:
         try:
             return await self._stack.__aexit__(kind, error, traceback)
         except BaseExceptionGroup as group:
-            worst = group.subgroup(_FATAL)
+            worst = group.subgroup(FATAL)
             if worst is not None:
-                raise cause_of(worst) from group
+                raise failure_of(worst) from group
             _, others = group.split(lambda each: each is error)
             if others is not None:
                 raise
             return False  # the block's own error passes through as it is
+        finally:
+            self._is_running = False
+
+    @property
+    def _at_work(self) -> Pipeline:
+        if not self._is_running:
+            raise NotRunning
+        return self._pipeline
+
+    @property
+    def _running_stores(self) -> Stores:
+        if not self._is_running:
+            raise NotRunning
+        return self._stores
 
     async def submit(
         self,
@@ -112,7 +132,11 @@ class Runtime:
             CommandIdReused: another command has the id.
             Overloaded, Stopping, NoSpace, ValidatorTimeout, ValidatorFailed: nothing was appended.
             OutcomeUnknown: it may have been accepted or not; send it again under the same id.
+            ValueError: `wait` is no stage, or `timeout` no time.
         """
+        validator = self._at_work.validator
+        check_wait(wait)
+        check_timeout(timeout)
         submission = Submission(
             command,
             command_id=command_id,
@@ -122,7 +146,7 @@ class Runtime:
             correlation_id=correlation_id,
         )
         try:
-            self._pipeline.validator.tell(submission)
+            validator.tell(submission)
         except MailboxFull:
             raise Overloaded("The validator's mailbox", self._config.validator.mailbox) from None
         except MailboxClosed:
@@ -144,16 +168,21 @@ class Runtime:
         """Submit commands in order, waiting for room where there is none, and return what became of each.
 
         What `submit` raises stands in the list in place of a receipt. `timeout` counts from the last one's submission.
+
+        Raises:
+            ValueError: `wait` is no stage, `timeout` no time, or the `command_ids` are not as many as the commands.
         """
+        validator = self._at_work.validator
+        check_wait(wait)
+        check_timeout(timeout)
         commands = list(commands)
-        ids: Iterable[str | None] = [None] * len(commands) if command_ids is None else command_ids
         submissions = [
             Submission(command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id)
-            for command, command_id in zip(commands, ids, strict=True)
+            for command, command_id in zip(commands, ids_for(commands, command_ids), strict=True)
         ]
         for submission in submissions:
             try:
-                await self._pipeline.validator.send(submission)
+                await validator.send(submission)
             except MailboxClosed:
                 submission.refuse(Stopping())
         answers: list[Receipt | NotAccepted | OutcomeUnknown] = []
@@ -180,21 +209,25 @@ class Runtime:
             Rebuilding: the read database is filled anew since the start, and has not reached that head.
             NotProjected: the read database did not get there within `timeout` seconds.
             ProjectorHalted: it will not get there, because a projection failed.
+            QueryFailed, QueryTimeout, StatementFailed, ForeignAwait: it could not be answered.
         """
-        self._pipeline.refuse_while_filling()
-        await self._pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
+        pipeline = self._at_work
+        check_timeout(timeout)
+        pipeline.refuse_while_filling()
+        await pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
         answer = await ask(self._domain, self._stores.read, name, parameters)
-        if self._pipeline.projector.state != "halted":
+        if pipeline.projector.state != "halted":
             return answer
-        return msgspec.structs.replace(answer, projector_halted=str(self._pipeline.projector.failure))
+        return msgspec.structs.replace(answer, projector_halted=str(pipeline.projector.failure))
 
     async def history(self, stream: StreamId) -> list[RecordedEvent]:
         """Return all events of a stream, oldest first.
 
         Raises:
             UnknownStream: there are none.
+            UnreadableStream: one of them does not decode.
         """
-        return await history_of(self._domain, self._stores.events, stream)
+        return await history_of(self._domain, self._running_stores.events, stream)
 
     async def state(
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
@@ -203,13 +236,14 @@ class Runtime:
 
         Raises:
             UnknownStream, NoSuchVersion: there is no such stream or version.
+            UnreadableStream: one of its events does not decode, or `evolve` raises at it.
             ValueError: both were asked for, a version below 0, or a time without a time zone.
         """
-        return await state_of(self._domain, self._stores.events, stream, version=version, at=at)
+        return await state_of(self._domain, self._running_stores.events, stream, version=version, at=at)
 
     async def outcome(self, command_id: str) -> Outcome | None:
         """Return what became of a command, or ``None`` while it is not handled or was never accepted."""
-        return (await self._stores.events.outcomes([command_id])).get(command_id)
+        return (await self._running_stores.events.outcomes([command_id])).get(command_id)
 
     async def settled(self) -> None:
         """Return once all that was accepted before the call is handled, and its events are projected.
@@ -217,7 +251,7 @@ class Runtime:
         Raises:
             ProjectorHalted: that will not happen, because a projection failed.
         """
-        await self._pipeline.settled()
+        await self._at_work.settled()
 
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects `again`, or give them up, and return how many that were.
@@ -225,7 +259,7 @@ class Runtime:
         Raises:
             WrongEffectState: one of them is not parked; none was released.
         """
-        return await self._pipeline.effects.release(effect_ids, again=again)
+        return await self._at_work.effects.release(effect_ids, again=again)
 
     async def resume_consumer(self, name: str) -> None:
         """Let a paused consumer send again, after the access was mended.
@@ -233,7 +267,7 @@ class Runtime:
         Raises:
             UnknownConsumerName: there is none of that name.
         """
-        await self._pipeline.effects.resume(name)
+        await self._at_work.effects.resume(name)
 
     async def rebuild(self, progress: Report = lambda _progress: None) -> Rebuilt:
         """Fill a new generation of the read database from the first event on, and let it serve.
@@ -247,7 +281,7 @@ class Runtime:
             RebuildStopped: the runtime stopped before its end.
             DiskFull: there is no room for a second generation.
         """
-        return await self._pipeline.rebuilds.rebuild(progress, back=False)
+        return await self._at_work.rebuilds.rebuild(progress, back=False)
 
     async def rebuild_back(self, progress: Report = lambda _progress: None) -> Rebuilt:
         """Let the generation that served before serve again, once it has caught up; raises as `rebuild` does.
@@ -255,12 +289,12 @@ class Runtime:
         Raises:
             NoPreviousGeneration: none is kept, it is damaged, or it was built by other projections.
         """
-        return await self._pipeline.rebuilds.rebuild(progress, back=True)
+        return await self._at_work.rebuilds.rebuild(progress, back=True)
 
     def rebuilding(self) -> RebuildProgress | None:
         """Return how far a rebuild is, asked for or begun by the start; ``None`` where none is under way."""
-        return self._pipeline.rebuilds.progress()
+        return self._at_work.rebuilds.progress()
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
-        return self._pipeline.statistics()
+        return self._at_work.statistics()

@@ -5,7 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from twofold import Config, NoSuchVersion, Runtime, UnknownStream
+from msgspec import Struct
+from twofold import App, Config, Context, NoSuchVersion, Runtime, UnknownStream, UnreadableStream
 from twofold.actors.kernel.clock import HeldClock
 from twofold.runtime import history
 from twofold.runtime.config import DataSettings
@@ -104,3 +105,69 @@ async def test_a_state_told_is_that_which_the_handler_keeps(tmp_path: Path) -> N
         decider = runtime._domain.deciders["account"]
         assert decider.state.decode(kept.data.encode()) == (await runtime.state("account-1")).state
         assert kept.version == 51
+
+
+class Borrow(Struct, frozen=True):
+    member: str
+    book: str = ""
+
+
+class Borrowed(Struct, frozen=True):
+    book: str
+
+
+class BorrowedLater(Struct, frozen=True):
+    book: str
+    until: int
+
+
+class Member(Struct, frozen=True):
+    books: tuple[str, ...] = ()
+
+
+def library(*, event: type = Borrowed, refused: str = "") -> App:
+    app = App("library")
+    member = app.decider(
+        "member", Member, key="member", commands={"book.borrow": Borrow}, events={"book.borrowed": event}
+    )
+
+    def decide(state: Member, command: Borrow, context: Context) -> list[Borrowed]:
+        return [Borrowed(command.book)]
+
+    def evolve(state: Member, event: Borrowed) -> Member:
+        if event.book == refused:
+            raise KeyError(event.book)
+        return Member((*state.books, event.book))
+
+    evolve.__annotations__["event"] = event
+    member.decide(decide)
+    member.evolve(evolve)
+    return app
+
+
+async def borrowed(folder: MemoryFolder) -> None:
+    async with Runtime(library(), open_stores=folder.open) as runtime:
+        for book in ("Emma", "Kim"):
+            await runtime.submit(Borrow("ada", book), wait="handled")
+
+
+async def test_an_event_whose_schema_changed_is_named_with_its_place_and_what_to_do() -> None:
+    folder = MemoryFolder()
+    await borrowed(folder)
+    async with Runtime(library(event=BorrowedLater), open_stores=folder.open) as runtime:
+        for ask in (runtime.history, runtime.state):
+            with pytest.raises(UnreadableStream, match=r"does not decode: .*`until`.* Register the event as") as raised:
+                await ask("member-ada")
+            assert str(raised.value).startswith("member-ada cannot be read: its event at version 1 (book.borrowed) ")
+
+
+async def test_an_event_at_which_evolve_raises_is_named_and_what_lies_before_it_can_be_seen() -> None:
+    folder = MemoryFolder()
+    await borrowed(folder)
+    async with Runtime(library(refused="Kim"), open_stores=folder.open) as runtime:
+        with pytest.raises(
+            UnreadableStream, match=r"version 2 \(book\.borrowed\) makes evolve raise KeyError\('Kim'\)"
+        ):
+            await runtime.state("member-ada")
+        assert (await runtime.state("member-ada", version=1)).state == Member(("Emma",))
+        assert len(await runtime.history("member-ada")) == 2

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from twofold import Config, NoSpace, OutcomeUnknown, Overloaded, Receipt, Runtime, Stopping
+from twofold import Config, CoreFailed, NoSpace, OutcomeUnknown, Overloaded, Receipt, Runtime, Stopping, TwofoldError
 from twofold.actors.kernel.clock import HeldClock
-from twofold.actors.kernel.supervisor import CoreRoleFailed
 from twofold.runtime.config import (
     DataSettings,
     HandlerSettings,
@@ -16,6 +15,7 @@ from twofold.runtime.config import (
     SupervisionSettings,
     ValidatorSettings,
 )
+from twofold.runtime.exit_codes import ExitCode, exit_code_of
 from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
 from twofold.stores.records import CommandRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
@@ -281,11 +281,15 @@ async def test_a_handler_that_fails_again_and_again_ends_the_runtime(config: Con
     config = Config(data=config.data, supervision=SupervisionSettings(backoff_first=0.001, restarts=3))
     plan = Plan()
     plan.fail_always("commit", lambda: WrongCursor("handler", 0, 1))
-    with pytest.raises(CoreRoleFailed, match="command handler"):  # noqa: PT012 - it comes out of the block
+    with pytest.raises(CoreFailed, match="command handler") as raised:  # noqa: PT012 - it comes out of the block
         async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
             await runtime.submit(OpenAccount("1", "Ada"))
             await anyio.sleep_forever()
     assert plan.calls["commit"] == 4
+    failure = raised.value
+    assert isinstance(failure, TwofoldError), "one clause catches all that Twofold raises"
+    assert (failure.role, failure.restarts, type(failure.cause)) == ("command handler", 3, WrongCursor)
+    assert exit_code_of(failure) == ExitCode.CORE_FAILED
 
 
 async def test_a_validator_that_restarts_takes_back_what_is_under_way(config: Config) -> None:

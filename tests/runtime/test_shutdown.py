@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from twofold import Config, OutcomeUnknown, Receipt, Runtime, Stopping
+from twofold import Config, NotRunning, OutcomeUnknown, Receipt, Runtime, Stopping
 from twofold.runtime.config import DataSettings
 from twofold.stores.errors import StorageFailed
 
@@ -42,7 +42,7 @@ async def test_callers_who_wait_while_the_block_is_left_are_answered(config: Con
                 tasks.start_soon(submit, runtime, str(n))
             await append.reached.wait()
             append.open()
-        with pytest.raises(Stopping):
+        with pytest.raises(NotRunning):
             await runtime.submit(OpenAccount("late", "Ada"))
     assert {answer.stage for answer in answers} == {"projected"}
     assert len(answers) == 10
