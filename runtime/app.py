@@ -33,6 +33,8 @@ __all__ = ["App"]
 S = TypeVar("S", bound=Struct)
 F = TypeVar("F", bound=Callable[..., Any])
 
+_OF_EVERY_QUERY = "min_position", "timeout"
+
 
 class App:
     """A domain: its deciders, validators, projections and queries.
@@ -128,6 +130,11 @@ class App:
 
         def register(function: F) -> F:
             (_, first), *others = parameters_of(function, "a query", least=1)
+            for parameter, _ in others:
+                if parameter.name in _OF_EVERY_QUERY:
+                    raise RegistrationError(
+                        f"{where(function)}: `Runtime.query` takes {parameter.name} itself. Rename the parameter."
+                    )
             if first is not ReadDb or not inspect.iscoroutinefunction(function):
                 raise RegistrationError(f"{where(function)}: a query is `async def`, and takes `db: ReadDb` first.")
             fields = [(p.name, type_) if p.default is p.empty else (p.name, type_, p.default) for p, type_ in others]

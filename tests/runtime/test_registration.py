@@ -328,7 +328,15 @@ def test_a_query_is_async_and_takes_a_read_db_and_typed_parameters() -> None:
     async def variable(db: ReadDb, *limits: int) -> int:
         return 1
 
+    async def timed(db: ReadDb, timeout: int) -> int:
+        return timeout
+
+    async def placed(db: ReadDb, min_position: int) -> int:
+        return min_position
+
     for function, told in (
+        (timed, r"`Runtime\.query` takes timeout itself"),
+        (placed, r"`Runtime\.query` takes min_position itself"),
         (plain, "async def"),
         (without, "async def"),
         (untyped, "'limit' has"),
