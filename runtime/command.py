@@ -1,6 +1,7 @@
 """What the commands of `twofold` share: their common options, their exit codes, and how they print JSON."""
 
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
+from ..actors.kernel.supervisor import cause_of
 from ..stores.errors import TwofoldError
-from .config import Config
+from .config import Config, DomainFailed
 from .exit_codes import exit_code_of
 
 __all__ = ["as_json_flag", "configured", "show"]
@@ -31,15 +32,17 @@ def configured(function: F) -> F:
             function(settings, *args, **options)
         except BaseExceptionGroup as group:
             _end(cause_of(group))
-        except (TwofoldError, CoreRoleFailed) as error:
+        except TwofoldError as error:
             _end(error)
 
     return command  # type: ignore[return-value]
 
 
 def _end(error: BaseException) -> None:
-    if not isinstance(error, TwofoldError | CoreRoleFailed | ValueError):
+    if not isinstance(error, TwofoldError):
         raise error
+    if isinstance(error, DomainFailed):
+        traceback.print_exception(error.error)
     click.echo(f"Error: {error}", err=True)
     sys.exit(exit_code_of(error))
 

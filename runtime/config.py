@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from ..actors.cdn_settings import CdnSettings, InvalidCdnSettings, check_cdn_settings
 from ..actors.mail_settings import MailSettings
 from ..actors.quantities import read_duration, read_size
+from ..stores.errors import TwofoldError
 from .settings import ConfigError, Given, given_by_environment, given_by_table, nearest, read_sections
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataSettings",
+    "DomainFailed",
     "HandlerSettings",
     "LogSettings",
     "ProjectorSettings",
@@ -43,6 +45,14 @@ Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 60, extra={"read": read_size
 Age: TypeAlias = Annotated[float, Meta(ge=0, le=100 * 366 * 86400, extra={"read": read_duration})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
 Connections: TypeAlias = Annotated[int, Meta(ge=1, le=64)]
+
+
+class DomainFailed(ConfigError):
+    """The domain's module raised while it was imported; the cause tells where."""
+
+    def __init__(self, domain: str, error: Exception) -> None:
+        self.domain, self.error = domain, error
+        super().__init__(f'app.domain = "{domain}" cannot be imported: {error!r}. Mend the module.')
 
 
 class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,9 +178,11 @@ def load_domain(config: Config, kind: type[T]) -> T:
     """Import the App that ``[app] domain`` names and return it.
 
     `kind` is what it must be: the class `App`. The settings' folder is on `sys.path` while the module is imported, and
-    no longer: a module that the domain needs must be imported at its top. What the module itself raises is passed on.
+    no longer: a module that the domain needs must be imported at its top.
 
     Raises:
+        RegistrationError: the domain registers what cannot work.
+        DomainFailed: its module raised something else while it was imported.
         ConfigError: no domain is set, its module or attribute is not there, or the attribute is something else.
     """
     named = config.app.domain
@@ -224,11 +236,15 @@ def _import(name: str, named: str, folder: Path) -> object:
     except ModuleNotFoundError as error:
         # Only the module itself or a package on the way to it: another one is missing in the domain's own code.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
+            raise DomainFailed(named, error) from error
         raise ConfigError(
             f'app.domain = "{named}": there is no module {error.name}, neither in {folder} nor among the installed '
             "ones. Correct the name, or install the module."
         ) from error
+    except TwofoldError:
+        raise
+    except Exception as error:
+        raise DomainFailed(named, error) from error
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from twofold.runtime.config import Config, ConfigError, load_domain
+from twofold import RegistrationError
+from twofold.runtime.config import Config, ConfigError, DomainFailed, load_domain
 from twofold.runtime.settings import is_section
 
 REPOSITORY = Path(__file__).parents[2]
@@ -185,13 +186,18 @@ def test_a_domain_that_is_not_there_is_refused_with_what_is(site: Path, named: s
     assert str(site) not in sys.path
 
 
-def test_what_the_domain_itself_lacks_or_raises_is_passed_on(site: Path) -> None:
+def test_what_the_domain_itself_lacks_or_raises_is_told_with_its_cause(site: Path) -> None:
     (site / "lacking.py").write_text("import absent_library")
-    with pytest.raises(ModuleNotFoundError, match="absent_library"):
+    with pytest.raises(DomainFailed, match=r'"lacking:app" cannot be imported: .*absent_library') as lacking:
         load(site, "lacking:app")
+    assert isinstance(lacking.value.__cause__, ModuleNotFoundError)
     (site / "raising.py").write_text("1 / 0")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(DomainFailed, match="ZeroDivisionError") as raising:
         load(site, "raising:app")
+    assert isinstance(raising.value.__cause__, ZeroDivisionError)
+    (site / "unregistered.py").write_text("from twofold import RegistrationError\nraise RegistrationError('as it is')")
+    with pytest.raises(RegistrationError, match="as it is"):
+        load(site, "unregistered:app")
     assert str(site) not in sys.path
 
 

@@ -1,0 +1,44 @@
+"""How a command of the command line ends, whatever it raises."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from twofold import Overloaded
+from twofold.runtime.command import configured
+from twofold.runtime.config import Config
+from twofold.runtime.exit_codes import ExitCode
+
+from tests.doubles.command_line import CommandLine
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def ended_by(error: Exception) -> Result:
+    @click.command()
+    @configured
+    def command(_config: Config) -> None:
+        raise error
+
+    return CliRunner().invoke(command)
+
+
+def test_an_error_of_twofold_out_of_a_task_group_is_told_in_one_line() -> None:
+    ended = ended_by(ExceptionGroup("tasks", [Overloaded("It", 3)]))
+    assert (ended.exit_code, type(ended.exception)) == (ExitCode.NOT_DONE, SystemExit)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_a_bug_shows_its_traceback_though_it_is_a_value_error(grouped: bool) -> None:
+    bug = ValueError("a bug of ours")
+    assert ended_by(ExceptionGroup("tasks", [bug]) if grouped else bug).exception is bug
+
+
+def test_a_domain_that_raises_as_it_is_imported_is_a_wrong_configuration_and_shows_where(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("rate = 1 / 0\n", encoding="utf-8")
+    (tmp_path / "config.toml").write_text('[app]\ndomain = "broken:app"\n', encoding="utf-8")
+    checked = CommandLine(tmp_path / "data", tmp_path / "config.toml").run("check")
+    assert (checked.code, checked.out) == (ExitCode.CONFIGURATION, "")
+    assert 'broken.py", line 1' in checked.err
+    assert 'Error: app.domain = "broken:app" cannot be imported' in checked.err.splitlines()[-1]
