@@ -26,6 +26,7 @@ from .stores import DataFolder
 
 __all__ = [
     "DumpedCommand",
+    "check_there",
     "dump_log",
     "how_to_catch_up",
     "open_events",

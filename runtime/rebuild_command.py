@@ -15,7 +15,7 @@ from ..actors.filling import Filling, Report
 from ..actors.kernel.clock import SystemClock
 from ..actors.rebuilder import Rebuilt, rebuild
 from .config import Config
-from .inspection import NoData
+from .inspection import check_there
 from .stores import DataFolder, Stores, open_folder
 from .wording import counted
 
@@ -35,8 +35,7 @@ async def run_rebuild(domain: Domain, config: Config, *, back: bool) -> Rebuilt 
         NoPreviousGeneration: there is no way back.
         Corruption, DiskFull, StorageFailed: the folder cannot be opened, or the device failed.
     """
-    if not DataFolder(config.data.dir).write_db.exists():
-        raise NoData(config.data.dir)
+    check_there(DataFolder(config.data.dir))
     rebuilt: Rebuilt | None = None
     working = CancelScope()
 

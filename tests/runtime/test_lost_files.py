@@ -10,6 +10,7 @@ from twofold import Config
 from twofold.actors.definitions import Domain
 from twofold.runtime.exit_codes import ExitCode, exit_code_of
 from twofold.runtime.inspection import NoData, put_query, read_history, read_state
+from twofold.runtime.rebuild_command import run_rebuild
 from twofold.runtime.status import read_status
 from twofold.runtime.stores import DataFolder
 from twofold.stores.errors import Corruption
@@ -24,6 +25,7 @@ READING: dict[str, Read] = {
     "status": lambda domain, config: read_status(config),
     "query": lambda domain, config: put_query(domain, config, "accounts", {}),
     "history": lambda domain, config: read_history(domain, config, "account-a1"),
+    "rebuild": lambda domain, config: run_rebuild(domain, config, back=False),
     "state": lambda domain, config: read_state(domain, config, "account-a1", None, None),
 }
 
