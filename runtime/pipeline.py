@@ -45,6 +45,7 @@ class Pipeline:
         self.handled = Watermark()
         self.projected = Watermark()
         self._space = Space(clock)
+        self._end_of_filling = CancelScope()
         self._applying = Lock()
         halted = self.in_flight.projection_halted
         self.projector = self._role("projector", self._new_projector, core=False, halted=halted)
@@ -77,6 +78,7 @@ class Pipeline:
             await self._until(self.projector, self.projected, self.feed.head)
             await self.projector.stop()
             await self.effects.stop(self.feed.head)
+        self._end_of_filling.cancel()
         for role in self.roles:
             role.cancel()
         for role in self.roles:
@@ -153,10 +155,11 @@ class Pipeline:
             tasks.cancel_scope.cancel()
 
     async def _end_filling(self, head: Position) -> None:
-        """Note that the read database is filled as soon as it has reached `head`."""
-        await self._until(self.projector, self.projected, head)
-        if self.projected.value >= head:
-            await self.rebuilds.end()
+        """Note that the read database is filled as soon as it has reached `head`, and there is room for the note."""
+        with self._end_of_filling:
+            await self._until(self.projector, self.projected, head)
+            if self.projected.value >= head:
+                await self._space.write(self.rebuilds.end)
 
     async def _ask(self, name: str, /, **parameters: object) -> Answer:
         self.refuse_while_filling()

@@ -184,6 +184,7 @@ class PlannedReadStore:
         return self._store.is_filled
 
     async def mark_filled(self) -> None:
+        await self._plan.before("mark_filled")
         await self._store.mark_filled()
 
     def new_generation(self) -> AbstractAsyncContextManager[ReadGeneration]:

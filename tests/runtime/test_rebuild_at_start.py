@@ -111,6 +111,19 @@ async def test_a_start_after_an_end_in_the_middle_goes_on_where_it_was(config: C
         assert (await runtime.query("accounts")).value == list("012345")
 
 
+async def test_a_full_disk_at_the_end_of_filling_is_waited_out_and_a_stop_does_not_wait(config: Config) -> None:
+    await filled(config)
+    for errors in (100, 1):
+        plan = Plan()
+        plan.fail("mark_filled", *[DiskFull("current")] * errors)
+        async with Runtime(changed_app(), config, open_stores=planned(plan)) as runtime:
+            await until(lambda plan=plan: plan.calls["mark_filled"] == 1)  # type: ignore[misc]
+            assert (await runtime.query("accounts")).value == list("012345")
+            if errors == 1:
+                await until(lambda runtime=runtime: runtime.rebuilding() is None)  # type: ignore[misc]
+    assert plan.calls["mark_filled"] == 2
+
+
 async def test_once_it_was_filled_a_start_that_is_behind_makes_queries_wait_and_refuses_none(config: Config) -> None:
     await filled(config)
     async with Runtime(changed_app(), config) as runtime:
