@@ -49,8 +49,10 @@ class Status(Struct, frozen=True):
         yield f"  log        ends at offset {self.log_end} ({_size(self.log_bytes)})"
         yield f"  handled    up to offset {self.handled}, {self.log_end - self.handled} behind"
         yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
-        yield f"  read DB    at position {self.projected}, {self.head - self.projected} behind"
-        yield f"             ({_size(self.read_db_bytes)})"
+        behind = self.head - self.projected
+        yield f"  read DB    at position {self.projected}, {behind} behind ({_size(self.read_db_bytes)})"
+        if behind and not self.held_by:
+            yield "             run `twofold send /dev/null --settle` to see why"
         for consumer in self.consumers:
             counts = ", ".join(f"{count} {state}" for state, count in consumer.effects.items() if count)
             yield f"  consumer   {consumer.name} at position {consumer.cursor}, {self.head - consumer.cursor} behind"
