@@ -256,6 +256,9 @@ async def test_a_projection_that_fails_halts_the_projector_exactly_there(tmp_pat
             await runtime.query("accounts", min_position=3)
         with pytest.raises(ProjectorHalted):
             await runtime.settled()
+    async with Runtime(halting_app(broken_at=3, statement=statement), config) as runtime:
+        with pytest.raises(ProjectorHalted, match="broken failed at position 3"):
+            await runtime.query("accounts")  # after a start every query waits for what was there at open
     async with Runtime(halting_app(broken_at=0), config) as runtime:  # mended
         assert (await runtime.query("accounts")).value == ["1", "2", "3", "4", "5"]
 
