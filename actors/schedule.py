@@ -34,11 +34,15 @@ class Schedule:
 
     def __init__(self, *, by_stream: bool) -> None:
         self._by_stream = by_stream
-        self._lanes: dict[str, deque[Scheduled]] = {}
+        self._first: dict[str, Scheduled] = {}
+        """The first effect of each lane."""
+        self._behind: dict[str, deque[Scheduled]] = {}
+        """What comes after it, where there is any: in a long backlog most lanes hold one effect."""
         self._delayed: list[tuple[float, Place, Scheduled]] = []
         self._ready: list[tuple[Place, Scheduled]] = []
         self._taken = 0
         self._parked: dict[str, str] = {}
+        """The lane of each effect that is parked."""
 
     @property
     def waiting(self) -> int:
@@ -52,15 +56,12 @@ class Schedule:
 
     def add(self, effect: Scheduled, due: float) -> None:
         """Add an effect behind all others of its lane; it may be tried from `due` on."""
-        lane = self._lanes.setdefault(self._lane_of(effect), deque())
-        lane.append(effect)
-        if len(lane) == 1:
+        if self._line_up(effect):
             heapq.heappush(self._delayed, (due, _place(effect), effect))
 
     def add_parked(self, effect: Scheduled) -> None:
         """Add an effect that is parked: it holds back what comes behind it in its lane."""
-        lane = self._lanes.setdefault(self._lane_of(effect), deque())
-        lane.append(effect)
+        self._line_up(effect)
         self._parked[effect.effect_id] = self._lane_of(effect)
 
     def take(self, limit: int, now: float, upto: Position) -> list[Scheduled]:
@@ -88,7 +89,7 @@ class Schedule:
         self._taken -= 1
         failures = effect.failures + failed
         again = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream, failures)
-        self._lanes[self._lane_of(effect)][0] = again
+        self._first[self._lane_of(effect)] = again
         heapq.heappush(self._delayed, (due, _place(again), again))
 
     def park(self, effect: Scheduled) -> None:
@@ -101,29 +102,51 @@ class Schedule:
         key = self._parked.pop(effect_id, None)
         if key is None:
             return
-        lane = self._lanes[key]
-        index = next(index for index, effect in enumerate(lane) if effect.effect_id == effect_id)
-        if not again:
-            del lane[index]
-            if index == 0:
-                self._open(key, now)
-            return
-        parked = lane[index]
-        lane[index] = Scheduled(parked.effect_id, parked.position, parked.ordinal, parked.stream)
-        if index == 0:
+        first = self._first[key]
+        if first.effect_id != effect_id:
+            self._release_behind(key, effect_id, again=again)
+        elif again:
+            self._first[key] = Scheduled(effect_id, first.position, first.ordinal, first.stream)
             self._open(key, now)
+        else:
+            self._drop_first(key, now)
+
+    def _release_behind(self, key: str, effect_id: str, *, again: bool) -> None:
+        behind = self._behind[key]
+        index = next(index for index, effect in enumerate(behind) if effect.effect_id == effect_id)
+        if again:
+            parked = behind[index]
+            behind[index] = Scheduled(effect_id, parked.position, parked.ordinal, parked.stream)
+        else:
+            del behind[index]
+            if not behind:
+                del self._behind[key]
+
+    def _line_up(self, effect: Scheduled) -> bool:
+        """Put an effect into its lane and return whether it is the first one there."""
+        key = self._lane_of(effect)
+        if key not in self._first:
+            self._first[key] = effect
+            return True
+        self._behind.setdefault(key, deque()).append(effect)
+        return False
 
     def _drop_first(self, key: str, now: float) -> None:
-        self._lanes[key].popleft()
+        """Let the next effect of a lane be the first; an empty lane goes."""
+        behind = self._behind.get(key)
+        if behind is None:
+            del self._first[key]
+            return
+        self._first[key] = behind.popleft()
+        if not behind:
+            del self._behind[key]
         self._open(key, now)
 
     def _open(self, key: str, now: float) -> None:
-        """Let the first effect of a lane be tried, unless it is parked; an empty lane goes."""
-        lane = self._lanes[key]
-        if not lane:
-            del self._lanes[key]
-        elif lane[0].effect_id not in self._parked:
-            heapq.heappush(self._delayed, (now, _place(lane[0]), lane[0]))
+        """Let the first effect of a lane be tried, unless it is parked."""
+        first = self._first[key]
+        if first.effect_id not in self._parked:
+            heapq.heappush(self._delayed, (now, _place(first), first))
 
     def _lane_of(self, effect: Scheduled) -> str:
         return effect.stream if self._by_stream else effect.effect_id

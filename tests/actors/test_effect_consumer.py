@@ -1,13 +1,17 @@
 """A consumer of effects: attempts noted before they are made, retries in order, and nobody else held up."""
 
 import asyncio
+import tracemalloc
+from pathlib import Path
 
 import pytest
 from twofold import Retry
 from twofold.actors.delivery import Delivered, Refused, TryAgain
+from twofold.stores.effect_records import Effect, effect_id
 from twofold.stores.errors import CommitRefused, Corruption, DiskFull, StorageFailed
+from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
 
-from tests.doubles.consuming import Outside, rest
+from tests.doubles.consuming import NAME, Outside, rest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -240,6 +244,28 @@ async def test_a_store_that_breaks_under_a_deliverer_ends_the_process() -> None:
     with pytest.raises(ExceptionGroup) as failed:
         await let_one_event_end_it(outside)
     assert failed.group_contains(Corruption)
+
+
+async def test_a_long_backlog_is_taken_up_by_its_ids_and_not_by_its_payloads(tmp_path: Path) -> None:
+    outside, count, size = Outside(), 10_000, 4_000
+    ledger = await SqliteEffectLedger.open(tmp_path / "effects.db")
+    await ledger.open_consumer(NAME, 0)
+    for first in range(1, count, 1000):
+        effects = [
+            Effect(effect_id(NAME, position, 0), NAME, position, 0, f"account-{position}", "x" * size)
+            for position in range(first, first + 1000)
+        ]
+        await ledger.record(NAME, effects, expected=first - 1, position=first + 999)
+    outside.ledger = ledger
+    actor = outside.create()
+    tracemalloc.start()
+    await actor.start()
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    await ledger.close()
+    assert kept < count * 600
+    assert most < kept + 300 * size
+    assert actor.next_attempt() == 0.0
 
 
 async def test_a_consumer_that_fails_again_and_again_is_halted() -> None:

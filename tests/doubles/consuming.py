@@ -141,7 +141,7 @@ class Outside:
     async def running(self, *, restarts: int = 5, stops: bool = True) -> AsyncIterator["Outside"]:
         """Let the consumer live; at the end it is stopped in order, or, unless it `stops`, ends where it stands."""
         policy = RestartPolicy(restarts=restarts)
-        self.role = Role(NAME, self._create, self.clock, core=False, policy=policy, fatal=(StorageFailed, Corruption))
+        self.role = Role(NAME, self.create, self.clock, core=False, policy=policy, fatal=(StorageFailed, Corruption))
         async with anyio.create_task_group() as tasks:
             await tasks.start(self.role.live)
             await rest()
@@ -151,7 +151,8 @@ class Outside:
             else:
                 self.role.cancel()
 
-    def _create(self) -> EffectConsumer:
+    def create(self) -> EffectConsumer:
+        """Return a new actor, which has not started."""
         return EffectConsumer(
             self.app.domain(),
             self.definition,
