@@ -27,7 +27,7 @@ from .generation_files import (
 
 __all__ = ["SqliteReadStore"]
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("twofold")
 
 DEFAULT_READERS = 4
 DEFAULT_QUERY_TIMEOUT = 5.0
@@ -86,7 +86,7 @@ class SqliteReadStore:
             earlier = await fit(None if pointer is None else pointer.kept, thorough=False)
             other = await create(next_generation(folder)) if isinstance(earlier, Unfit) else earlier
             if pointer is not None and isinstance(generation, Unfit):
-                log.warning("read_db.another_generation", reason=generation.reason, file=str(other.file))
+                log.warning("read database begins another generation", reason=generation.reason, file=str(other.file))
             filled = None if pointer is None else pointer.last_filled()
             pointer = Pointer(other.file, None if filled == other.file else filled, is_filled=False)
             point_to(pointer)
