@@ -2,17 +2,26 @@
 
 from random import Random
 
-from ..stores.effect_records import Conclusion
+from ..stores.effect_records import Conclusion, EffectRecord
 from .delivery import Delivered, Delivery, Paused, Refused, TryAgain, storable_reason
 from .retry import Retry
 from .schedule import Scheduled
 
-__all__ = ["conclusion_of", "delay_after", "is_own_failure"]
+__all__ = ["conclusion_of", "delay_after", "failures_before", "is_own_failure"]
 
 
 def is_own_failure(delivery: Delivery) -> bool:
     """Return whether the attempt failed by its own effect, and not by what holds up all of its consumer's."""
     return isinstance(delivery, TryAgain) and not delivery.slow_down
+
+
+def failures_before(record: EffectRecord, retry: Retry) -> int:
+    """Return how many failures of its own an effect has behind it that a predecessor left unfinished.
+
+    The ledger counts all attempts, those too that were held up with all of the consumer's, so after a start an effect
+    has two attempts at least before it is parked, where `retry` has as many at all.
+    """
+    return min(record.attempts, max(0, retry.attempts - 2))
 
 
 def conclusion_of(effect: Scheduled, delivery: Delivery, retry: Retry) -> Conclusion:

@@ -17,7 +17,7 @@ from ..stores.effect_records import Conclusion, EffectRecord
 from ..stores.errors import Corruption, StorageFailed
 from ..stores.protocols import EffectLedger
 from ..stores.records import EventRecord
-from .attempts import conclusion_of, delay_after, is_own_failure
+from .attempts import conclusion_of, delay_after, failures_before, is_own_failure
 from .definitions import Domain, EffectDefinition
 from .delivery import Deliverer, Delivery, Paused, TryAgain, reason_of, storable_reason
 from .event_feed import EventFeed
@@ -179,7 +179,8 @@ class EffectConsumer(Actor[EventRecord]):
             await self._space.write(lambda: self._ledger.conclude(ends, self.clock.now()))
             parked |= {record.effect_id for record in unknown}
         for record in page:
-            effect = Scheduled(record.effect_id, record.position, record.ordinal, record.stream, record.attempts)
+            failures = failures_before(record, self._definition.retry)
+            effect = Scheduled(record.effect_id, record.position, record.ordinal, record.stream, failures)
             if record.effect_id in parked:
                 self._schedule.add_parked(effect)
             elif record.state == "retry":

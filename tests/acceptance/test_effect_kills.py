@@ -19,12 +19,14 @@ from tests.acceptance.invariants import has_tables, read_only
 from tests.doubles.command_line import CommandLine, Finished, Running
 
 EVENTS = 40
-KILLS = 12
+KILLS = 8
 
 POINTS = {
     "between a consumer's place in the ledger and its registration": ("open_consumer.after", 2),
+    "between the registration of one consumer and the next one's place": ("open_consumer.before", 2),
     "between the first commit and its effects": ("commit.after", 1),
     "before effects are entered": ("record.before", 1),
+    "while effects are entered": ("record.within", 2),
     "after effects were entered": ("record.after", 1),
     "after later effects were entered": ("record.after", 5),
     "before an attempt is recorded": ("begin.before", 3),

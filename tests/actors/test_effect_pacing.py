@@ -44,6 +44,21 @@ async def test_slowing_down_holds_the_whole_consumer_and_never_parks() -> None:
         assert await outside.states() == ["done"] * 3
 
 
+async def test_attempts_that_were_held_up_do_not_park_after_a_restart_either() -> None:
+    outside = Outside(retry=Retry("1s", "8s", attempts=3))
+    outside.deliverer.always = lambda _: TryAgain("throttled", slow_down=True)
+    async with outside.running():
+        outside.happen("1")
+        for _ in range(10):
+            await outside.pass_time(8)
+    outside.deliverer.always = lambda _: FAILED
+    async with outside.running():
+        await outside.pass_time(8)
+        assert await outside.states() == ["retry"]
+        await outside.pass_time(8)
+        assert await outside.states() == ["parked"], "its own failures do count"
+
+
 async def test_a_paused_consumer_sends_nothing_until_it_is_resumed_and_stays_so_over_a_restart() -> None:
     outside = Outside(retry=Retry("1s", "1h", attempts=1))
     outside.deliverer.answer(Paused("access \udc80 denied"))

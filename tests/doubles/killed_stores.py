@@ -16,7 +16,7 @@ A place is ``METHOD.before`` or ``METHOD.after`` for a method of a store, or of 
 ===================  ==============================================================================
 
 or ``append.within``, with half of a batch in the file, ``commit.within``, with the events inserted and the states
-not, and ``apply.within``, with half of the statements run.
+not, ``apply.within``, with half of the statements run, and ``record.within``, with the cursor moved and no effect in.
 """
 
 import os
@@ -88,7 +88,12 @@ class _KillingLedger:
         self._ledger, self._killer = ledger, killer
 
     def __getattr__(self, name: str) -> Any:
-        return _around(self._killer, name, getattr(self._ledger, name))
+        return _around(self._killer, name, self._record if name == "record" else getattr(self._ledger, name))
+
+    async def _record(self, consumer: str, effects: Sequence[Any], **named: Any) -> None:
+        if effects and self._killer.is_due("record.within"):
+            effects = KilledIn(effects)
+        await self._ledger.record(consumer, effects, **named)
 
 
 @contextmanager
