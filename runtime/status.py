@@ -42,6 +42,8 @@ class Status(Struct, frozen=True):
     write_db_bytes: int
     read_db_bytes: int
     consumers: Sequence[ConsumerStatus]
+    is_filled: bool = True
+    """Whether the read database was ever filled to the end of the events; until then no query is answered."""
 
     def lines(self) -> Iterator[str]:
         """Return it as a person reads it."""
@@ -51,6 +53,8 @@ class Status(Struct, frozen=True):
         yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
         behind = self.head - self.projected
         yield f"  read DB    at position {self.projected}, {behind} behind ({_size(self.read_db_bytes)})"
+        if not self.is_filled:
+            yield "             it is being filled anew, and answers no query before it is"
         if behind and not self.held_by:
             yield "             run `twofold send /dev/null --settle` to see why"
         for consumer in self.consumers:
@@ -71,6 +75,7 @@ async def read_status(config: Config) -> Status:
     folder = DataFolder(config.data.dir)
     async with open_read(config) as read, open_events(config) as events:
         projected = await read.position()
+        is_filled = read.is_filled
         head = await events.head()
         handled = await events.cursor()
         read_file = read.file
@@ -86,6 +91,7 @@ async def read_status(config: Config) -> Status:
         folder.write_db.stat().st_size,
         read_file.stat().st_size,
         consumers,
+        is_filled,
     )
 
 
