@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..actors.definitions import Domain
+from ..actors.definitions import Domain, UnknownEvent
 from ..actors.projector import ProjectionFailed, statements_for
 from ..stores.errors import StatementFailed
 from ..stores.records import EventRecord, Position
@@ -51,7 +51,7 @@ class RebuiltReads:
             return
         try:
             self._rebuilt.apply(statements_for(self._domain, due), due[-1].position)
-        except (ProjectionFailed, StatementFailed) as error:
+        except (ProjectionFailed, StatementFailed, UnknownEvent) as error:
             self._is_comparable = False
             what = f"it cannot be rebuilt past position {self._rebuilt.position}, and was not compared: {error}"
             self._findings.fault("reads", f"{self.file}", what, MEND)
