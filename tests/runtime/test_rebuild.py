@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from twofold import App, Config, EventMeta, Runtime, Statement, sql
+from twofold import App, Config, EventMeta, NotRunning, Runtime, Statement, sql
 from twofold.actors.filling import RebuildProgress
 from twofold.actors.projector import ProjectionFailed
 from twofold.actors.rebuilder import RebuildStopped
@@ -231,7 +231,7 @@ async def test_a_stop_ends_the_rebuild_with_an_answer_and_the_next_start_is_clea
         tasks.start_soon(rebuild, runtime)
         await serve.reached.wait()
     assert len(answers) == 1
-    with pytest.raises(RebuildStopped):
+    with pytest.raises(NotRunning):
         await runtime.rebuild()
     async with Runtime(accounts_app(), config) as runtime:
         assert (await runtime.query("deposits_of", account="1")).position == 20
