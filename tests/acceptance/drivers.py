@@ -9,6 +9,7 @@ from tests.acceptance.invariants import (
     check_invariants,
     check_states_fold,
     copy_of_write_side,
+    effects_done,
     read_db_file,
     rows_of,
 )
@@ -29,9 +30,12 @@ def check_settled(shop: CommandLine, answers: Answers, copy: Path) -> None:
     status = shop.run("status", "--json").answer
     assert status["log_end"] == status["handled"]
     assert status["head"] == status["projected"]
+    done = effects_done(shop.data)
     rebuilt = CommandLine(copy_of_write_side(shop.data, copy))
     assert rebuilt.run("send", "-", "--settle", "--json").code == 0
     assert rows_of(read_db_file(copy)) == rows_of(read_db_file(shop.data)), "I5: the read database is not its rebuild"
+    sent_again = {file.stem for file in (copy / "outbox").glob("*.eml")} & done
+    assert not sent_again, "I6: a read database that was filled anew sent mails again"
     check_verified(shop)
 
 

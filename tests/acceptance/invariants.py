@@ -150,14 +150,21 @@ def rows_of(database: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def copy_of_write_side(data: Path, copy: Path) -> Path:
-    """Copy the log and the write database to a folder without a read database, which is filled anew at a start."""
+    """Copy all but the read database, which is filled anew at a start: the log, the events, and their effects."""
     copy.mkdir()
     (copy / "log").mkdir()
     for file in (data / "log").iterdir():
         (copy / "log" / file.name).write_bytes(file.read_bytes())
-    with closing(read_only(data / "write.db")) as source, closing(sqlite3.connect(copy / "write.db")) as target:
-        source.backup(target)
+    for name in ("write.db", "effects.db"):
+        with closing(read_only(data / name)) as source, closing(sqlite3.connect(copy / name)) as target:
+            source.backup(target)
     return copy
+
+
+def effects_done(data: Path) -> set[str]:
+    """Return the ids of the effects that are done."""
+    with closing(read_only(data / "effects.db")) as ledger:
+        return {row[0] for row in ledger.execute("SELECT effect_id FROM effects WHERE state = 'done'")}
 
 
 def has_tables(database: Path) -> bool:
