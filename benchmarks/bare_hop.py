@@ -14,12 +14,11 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
-from examples.shop.domain import app
-
 from .bare_stores import BareLog, BareWriteDb
 from .floor import FloorFiles, StraightShop
 from .measuring import Latencies, latencies, quiet_collector
 from .shop_mix import Sent, draw_commands
+from .shop_without_effects import app
 
 __all__ = ["BareHops", "run_bare_hops"]
 

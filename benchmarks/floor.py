@@ -33,11 +33,10 @@ from twofold.actors.domain import Context, EventMeta, EventMetadata
 from twofold.stores.chain import seal
 from twofold.stores.records import GENESIS, CommandRecord, EventRecord, Head, Offset, Position, StreamId, stream_id
 
-from examples.shop.domain import app
-
 from .bare_stores import BareLog, BareReadDb, BareWriteDb, Row
 from .measuring import quiet_collector
 from .shop_mix import Sent, draw_commands
+from .shop_without_effects import app
 
 __all__ = ["BATCH", "FloorFiles", "FloorRun", "Rows", "StraightShop", "run_floor"]
 

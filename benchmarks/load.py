@@ -13,10 +13,9 @@ from twofold import Config, Runtime
 from twofold.actors.submission import Stage
 from twofold.runtime.config import DataSettings
 
-from examples.shop.domain import app
-
 from .measuring import Latencies, latencies, peak_memory, quiet_collector, resident_memory
 from .shop_mix import Sent, draw_commands
+from .shop_without_effects import app
 
 __all__ = ["LoadRun", "run_load"]
 
