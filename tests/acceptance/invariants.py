@@ -130,8 +130,8 @@ def check_states_fold(data: Path) -> None:
 
 
 def read_db_file(data: Path) -> Path:
-    """Return the file of the generation that serves."""
-    return data / "read" / (data / "read" / "current").read_text(encoding="utf-8").strip()
+    """Return the file of the generation that serves: the first word of the pointer, filled or not."""
+    return data / "read" / (data / "read" / "current").read_text(encoding="utf-8").split()[0]
 
 
 def read_position(data: Path) -> int:
