@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +22,7 @@ from twofold.actors import filling
 from twofold.runtime.cli import main
 from twofold.stores.sqlite import read_store
 from twofold.stores.sqlite.generation import Generation
+from twofold.stores.sqlite.generation_files import Pointer, point_to
 
 STEP = 10
 """Events: small enough for a few steps in the history of a test."""
@@ -43,13 +45,12 @@ def killed_after(
     return around
 
 
-def pointed(pointer: read_store.Pointer) -> None:
+def pointed(pointer: Pointer) -> None:
     point_to(pointer)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-point_to = read_store.point_to
-PATCHES = {
+PATCHES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "created": lambda: patch.object(Generation, "build", killed_after(Generation.build, 1)),
     "applied": lambda: patch.object(Generation, "apply", killed_after(Generation.apply, 2)),
     "interrupted": lambda: patch.object(Generation, "apply", killed_after(Generation.apply, 2, signal.SIGINT)),

@@ -183,7 +183,7 @@ async def test_a_projection_that_raises_ends_the_rebuild_by_its_name_and_the_old
 
 
 async def test_a_statement_that_is_refused_names_its_projection_too(config: Config) -> None:
-    app, takes_twice = accounts_app(), []
+    app, takes_twice = accounts_app(), list[str]()
     owners = app.projection("owners", version=1, schema="CREATE TABLE owner(account TEXT PRIMARY KEY)")
 
     @owners.on

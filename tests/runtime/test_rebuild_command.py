@@ -174,7 +174,7 @@ def test_status_says_that_the_read_database_is_being_filled(shop: CommandLine) -
 
 def test_on_a_terminal_it_shows_how_far_it_is(shop: CommandLine) -> None:
     ours, theirs = pty.openpty()
-    command = [TWOFOLD, "rebuild", "--data", shop.data, "--config", shop.config]
+    command = [str(word) for word in (TWOFOLD, "rebuild", "--data", shop.data, "--config", shop.config)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=theirs, env=ENVIRONMENT, cwd=shop.data.parent, check=False, timeout=60
     )
