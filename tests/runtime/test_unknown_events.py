@@ -64,6 +64,7 @@ async def test_a_rebuild_stops_at_an_event_whose_type_was_renamed_and_goes_on_on
         assert failure is not None
         assert "position 1 in book-1 is a 'book.borrowed', which no decider registers any more" in failure
     async with Runtime(library("book.borrowed", 3), config) as runtime:
+        await runtime.settled()
         assert (await runtime.query("loans")).value == ["1"]
 
 
