@@ -137,7 +137,7 @@ class Effects:
         """Let each consumer enter the effects of the events up to `head`, end its attempts, and stop."""
 
         async def stop(name: str, role: Role) -> None:
-            await self._until_ended_or(role, lambda: self._quiet[name].rendered.reach(head))
+            await role.until_ended_or(lambda: self._quiet[name].rendered.reach(head))
             await role.stop()
 
         async with anyio.create_task_group() as tasks:
@@ -154,18 +154,7 @@ class Effects:
             await self._quiet[name].rendered.reach(head)
             await self._quiet[name].wait()
 
-        await self._until_ended_or(self._roles[name], wait)
-
-    async def _until_ended_or(self, role: Role, wait: Callable[[], Any]) -> None:
-        async with anyio.create_task_group() as tasks:
-
-            async def give_up() -> None:
-                await role.until_ended()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(give_up)
-            await wait()
-            tasks.cancel_scope.cancel()
+        await self._roles[name].until_ended_or(wait)
 
     def _maker_of(self, definition: EffectDefinition) -> Callable[[], Actor[Any]]:
         def create() -> Actor[Any]:

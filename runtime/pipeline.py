@@ -144,15 +144,7 @@ class Pipeline:
 
     async def _until(self, role: Role, mark: Watermark, height: int) -> None:
         """Return once `mark` has reached `height`, or `role` has ended, so that it never will."""
-        async with anyio.create_task_group() as tasks:
-
-            async def give_up() -> None:
-                await role.until_ended()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(give_up)
-            await mark.reach(height)
-            tasks.cancel_scope.cancel()
+        await role.until_ended_or(lambda: mark.reach(height))
 
     async def _end_filling(self, head: Position) -> None:
         """Note that the read database is filled as soon as it has reached `head`, and there is room for the note."""

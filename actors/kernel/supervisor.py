@@ -6,7 +6,7 @@ depends on the role: a core role ends the whole tree, another one is halted and 
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeAlias
 
 import anyio
@@ -112,6 +112,18 @@ class Role:
     async def until_ended(self) -> None:
         """Return once no actor fills the role any more."""
         await self._ended.wait()
+
+    async def until_ended_or(self, wait: Callable[[], Awaitable[object]]) -> None:
+        """Return once `wait` has, or no actor fills the role any more, so that it may never do."""
+        async with anyio.create_task_group() as tasks:
+
+            async def give_up() -> None:
+                await self.until_ended()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(give_up)
+            await wait()
+            tasks.cancel_scope.cancel()
 
     async def live(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Fill the role until it is stopped; the task counts as started with the first actor's first phase.
