@@ -1,18 +1,17 @@
 """Time as the actors see it: a wall clock for records, a monotonic one for waiting.
 
-Everything that waits takes a clock, so that a test holds time still and moves it by hand.
+Everything that waits takes a clock, so that a test holds time still and moves it by hand: with the `VirtualClock` of
+`twofold.runtime.testing`.
 """
 
-import heapq
 import time
 from asyncio import TimerHandle, get_running_loop
 from collections.abc import Callable
-from itertools import count
 from typing import Protocol
 
 import anyio
 
-__all__ = ["Clock", "HeldClock", "SystemClock", "Timer"]
+__all__ = ["Clock", "SystemClock", "Timer"]
 
 
 class Timer(Protocol):
@@ -53,54 +52,3 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
-
-
-class _HeldTimer:
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call: Callable[[], None] | None = call
-
-    def cancel(self) -> None:
-        self.call = None
-
-
-class HeldClock:
-    """A clock that stands still until `advance` moves it: time for tests."""
-
-    def __init__(self, now: int = 1_291_190_400_000_000) -> None:
-        self._now = now
-        self._monotonic = 0.0
-        self._order = count()
-        self._timers: list[tuple[float, int, _HeldTimer]] = []
-
-    def now(self) -> int:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def call_later(self, seconds: float, call: Callable[[], None]) -> _HeldTimer:
-        timer = _HeldTimer(call)
-        heapq.heappush(self._timers, (self._monotonic + seconds, next(self._order), timer))
-        return timer
-
-    async def sleep(self, seconds: float) -> None:
-        woken = anyio.Event()
-        timer = self.call_later(seconds, woken.set)
-        try:
-            await woken.wait()
-        finally:
-            timer.cancel()
-
-    def advance(self, seconds: float) -> None:
-        """Move both clocks on by `seconds` and make, in order, the calls that fall due."""
-        target = self._monotonic + seconds
-        while self._timers and self._timers[0][0] <= target:
-            due, _, timer = heapq.heappop(self._timers)
-            self._move_to(due)
-            if timer.call is not None:
-                timer.call()
-        self._move_to(target)
-
-    def _move_to(self, monotonic: float) -> None:
-        self._now += round((monotonic - self._monotonic) * 1_000_000)
-        self._monotonic = monotonic

@@ -10,7 +10,8 @@ from twofold.actors.cdn_cloudflare import Cloudflare
 from twofold.actors.cdn_purger import PurgeCall
 from twofold.actors.cdn_settings import CdnSettings
 from twofold.actors.delivery import Delivered, Paused, TryAgain
-from twofold.actors.kernel.clock import HeldClock, SystemClock
+from twofold.actors.kernel.clock import SystemClock
+from twofold.runtime.testing import VirtualClock
 
 from tests.doubles.cdn_stub import CdnStub, Play, drip, silence, taken
 from tests.doubles.waiting import turns, until
@@ -50,7 +51,7 @@ async def test_an_answer_that_takes_too_long_is_given_up_as_a_whole(stub: CdnStu
 
 
 async def test_calls_keep_to_the_rate_by_the_monotonic_clock(stub: CdnStub) -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     settings = CdnSettings("cloudflare", zone_id=ZONE_ID, token=TOKEN, calls_per_second=0.5)
     cloudflare = Cloudflare(settings, clock, api=stub.url, private=True)
     async with anyio.create_task_group() as tasks:

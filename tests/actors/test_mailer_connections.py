@@ -12,8 +12,8 @@ import anyio
 import pytest
 from twofold.actors.delivery import Delivered, Delivery, Paused, TryAgain
 from twofold.actors.email import Email
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.mail_settings import InvalidMailSettings
+from twofold.runtime.testing import VirtualClock
 
 from tests.doubles.mailing import ANNA, BERT, CARA, attempt, effect, mailing, settings
 from tests.doubles.smtp_server import HANG, PASSWORD, ScriptedSmtp, make_certificate, smtp_server
@@ -84,7 +84,7 @@ async def test_a_cancelled_attempt_leaves_no_connection(server: ScriptedSmtp) ->
 
 
 async def test_mails_leave_at_the_rate_and_each_recipient_counts(server: ScriptedSmtp) -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     async with mailing(server, clock, rate=2.0) as mailer, anyio.create_task_group() as tasks:
         await mailer.deliver([effect(Email((ANNA, BERT, CARA), "s", "t"))])
         tasks.start_soon(mailer.deliver, [effect(name="second")])

@@ -13,10 +13,10 @@ from twofold.actors.definitions import EffectDefinition
 from twofold.actors.delivery import Delivered, Delivery
 from twofold.actors.effect_consumer import EffectConsumer, Quiet
 from twofold.actors.event_feed import EventFeed
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.kernel.supervisor import RestartPolicy, Role
 from twofold.actors.kernel.watermark import Watermark
 from twofold.actors.space import Space
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.chain import seal
 from twofold.stores.effect_records import EffectRecord
 from twofold.stores.errors import Corruption, StorageFailed
@@ -32,7 +32,7 @@ NAME = "outside"
 Answer = Delivery | Sequence[Delivery] | BaseException | Gate
 
 
-class JumpingClock(HeldClock):
+class JumpingClock(VirtualClock):
     """A held clock whose wall clock can be set, as an operator or a time server does."""
 
     def jump(self, seconds: int) -> None:

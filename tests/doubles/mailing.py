@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from twofold.actors.delivery import Delivered, Delivery, TryAgain
 from twofold.actors.email import Email
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.mail_settings import MailSettings
 from twofold.actors.mailer import Mailer, open_mailer
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.effect_records import EffectRecord
 from twofold.stores.records import StreamId
 
@@ -32,7 +32,7 @@ def settings(server: ScriptedSmtp, **changes: Any) -> MailSettings:
 
 
 @asynccontextmanager
-async def mailing(server: ScriptedSmtp, clock: HeldClock | None = None, **changes: Any) -> AsyncIterator[Mailer]:
+async def mailing(server: ScriptedSmtp, clock: VirtualClock | None = None, **changes: Any) -> AsyncIterator[Mailer]:
     mailer = open_mailer(settings(server, **changes), Path("unused"), clock)
     try:
         yield mailer

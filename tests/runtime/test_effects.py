@@ -8,10 +8,10 @@ import anyio
 import pytest
 from twofold import App, Config, Email, EventMeta, Purge, Receipt, Retry, Runtime
 from twofold.actors.effect_consumer import EffectConsumer
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.mail_settings import MailSettings
 from twofold.runtime.config import DataSettings, SupervisionSettings
 from twofold.runtime.effects import LedgerGone
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.effect_records import EffectRecord
 from twofold.stores.errors import Corruption, StorageFailed
 
@@ -136,7 +136,7 @@ async def test_a_consumer_that_the_code_no_longer_has_is_left_alone(config: Conf
 
 
 async def test_settled_waits_for_retries_and_not_for_what_is_parked_or_paused(config: Config) -> None:
-    calls, clock = Calls(retry=Retry("10s", attempts=2)), HeldClock()
+    calls, clock = Calls(retry=Retry("10s", attempts=2)), VirtualClock()
     calls.failing = True
     settled: list[bool] = []
 
@@ -204,7 +204,7 @@ async def test_commands_go_on_while_the_other_side_is_down_all_along(config: Con
         hanging.set()
         await anyio.sleep_forever()
 
-    clock = HeldClock()
+    clock = VirtualClock()
     async with Runtime(down.app, config, clock=clock, stop_limit=0.05) as runtime:
         answers = await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(200)], wait="projected")
         assert all(isinstance(answer, Receipt) and answer.stage == "projected" for answer in answers)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 from twofold import App, Config, Context, NoSuchVersion, Runtime, UnknownStream, UnreadableStream
-from twofold.actors.kernel.clock import HeldClock
 from twofold.runtime import history
 from twofold.runtime.config import DataSettings
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.records import CommandRecord
 
 from tests.doubles.accounts import Account, AccountOpened, Deposit, Deposited, OpenAccount, accounts_app
@@ -23,7 +23,7 @@ MICROSECONDS = int(START.timestamp() * 1_000_000)
 
 async def three_days(folder: MemoryFolder) -> None:
     """Open an account on the first day, and pay 1 into it on the second and 2 on the third."""
-    clock = HeldClock(MICROSECONDS)
+    clock = VirtualClock(START)
     async with Runtime(accounts_app(), clock=clock, open_stores=folder.open) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), command_id="o1", wait="handled", principal="ada")
         for amount in (1, 2):

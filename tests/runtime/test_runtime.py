@@ -7,7 +7,6 @@ from pathlib import Path
 import anyio
 import pytest
 from twofold import Config, CoreFailed, NoSpace, OutcomeUnknown, Overloaded, Receipt, Runtime, Stopping, TwofoldError
-from twofold.actors.kernel.clock import HeldClock
 from twofold.runtime.config import (
     DataSettings,
     HandlerSettings,
@@ -16,6 +15,7 @@ from twofold.runtime.config import (
     ValidatorSettings,
 )
 from twofold.runtime.exit_codes import ExitCode, exit_code_of
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
 from twofold.stores.records import CommandRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
@@ -92,7 +92,7 @@ async def test_a_batch_is_committed_in_one_piece() -> None:
 
 
 async def test_a_failed_commit_leaves_neither_rows_nor_a_changed_cache_behind(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), wait="handled")
         plan.fail("commit", WrongCursor("handler", 1, 2))
@@ -207,7 +207,7 @@ async def test_admission_stops_while_too_many_commands_are_unhandled(config: Con
 
 @pytest.mark.parametrize("operation", ["commit", "apply"])
 async def test_on_a_full_device_what_was_accepted_waits_and_goes_on_by_itself(config: Config, operation: str) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     plan.fail_always(operation, lambda: DiskFull("a file"))
     async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")
@@ -238,7 +238,7 @@ async def test_a_full_log_refuses_new_commands_and_takes_them_again_once_there_i
 
 
 async def test_a_full_device_while_old_segments_are_deleted_restarts_nobody(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     plan.fail("retain", DiskFull("the manifest"))
     async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), wait="handled")
@@ -311,7 +311,7 @@ async def test_a_validator_that_restarts_takes_back_what_is_under_way(config: Co
 
 async def test_a_commit_that_a_restart_cuts_off_is_told_to_those_who_wait_and_to_the_projector(config: Config) -> None:
     config = Config(data=config.data, supervision=SupervisionSettings(backoff_first=0.001))
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
         committed = plan.hold("committed")  # durable, and not yet known to be
 
@@ -356,7 +356,7 @@ async def test_it_runs_on_stores_in_memory_too() -> None:
 
 async def test_statistics_tell_how_far_each_role_is_behind(config: Config) -> None:
     config = Config(data=config.data, projector=ProjectorSettings(batch=1))
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     apply = plan.hold("apply")
     async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
         await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(3)], wait="handled")

@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 from twofold import Config, NotProjected, OutcomeUnknown, Receipt, Reject, Runtime, ValidatorTimeout
-from twofold.actors.kernel.clock import HeldClock
 from twofold.runtime.config import DataSettings
+from twofold.runtime.testing import VirtualClock
 
 from tests.doubles.accounts import OpenAccount, accounts_app
 from tests.doubles.planned_stores import Plan, planned
@@ -40,7 +40,7 @@ class Caller:
 
 
 async def test_a_wait_for_the_handler_that_runs_out_says_so_with_the_offset(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     commit = plan.hold("commit")
     async with (
         Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime,
@@ -62,7 +62,7 @@ async def test_a_wait_for_the_handler_that_runs_out_says_so_with_the_offset(conf
 
 
 async def test_a_wait_for_the_projection_that_runs_out_has_the_outcome(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     apply = plan.hold("apply")
     async with (
         Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime,
@@ -93,7 +93,7 @@ async def test_what_is_answered_projected_is_there_to_be_read(config: Config) ->
 
 
 async def test_a_wait_that_runs_out_before_anything_is_durable_says_that_it_is_unknown(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     append = plan.hold("append")
     async with (
         Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime,
@@ -111,7 +111,7 @@ async def test_a_wait_that_runs_out_before_anything_is_durable_says_that_it_is_u
 
 
 async def test_a_query_for_a_position_that_is_not_reached_in_time_says_where_it_is(config: Config) -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     async with (
         Runtime(accounts_app(), config, clock=clock) as runtime,
         anyio.create_task_group() as tasks,
@@ -136,7 +136,7 @@ async def test_a_query_for_a_position_that_is_not_reached_in_time_says_where_it_
 
 
 async def test_a_validator_past_its_time_refuses_its_own_command_only(config: Config) -> None:
-    app, clock, begun = accounts_app(), HeldClock(), list[str]()
+    app, clock, begun = accounts_app(), VirtualClock(), list[str]()
 
     @app.validate
     async def ask_around(command: OpenAccount) -> AsyncIterator[Reject]:
@@ -163,7 +163,7 @@ async def test_a_validator_past_its_time_refuses_its_own_command_only(config: Co
 
 
 async def test_many_waits_of_different_lengths_each_run_out_in_their_own_time(config: Config) -> None:
-    plan, clock = Plan(), HeldClock()
+    plan, clock = Plan(), VirtualClock()
     commit = plan.hold("commit")
     async with (
         Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime,

@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 from twofold.actors.kernel.actor import Actor
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.kernel.mailbox import MailboxClosed
+from twofold.runtime.testing import VirtualClock
 
 from tests.doubles.waiting import turns
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
 class Recorder(Actor[str]):
     def __init__(self, fault: Exception | None = None, companion_fault: Exception | None = None) -> None:
-        super().__init__(HeldClock(), mailbox=10, batch=2)
+        super().__init__(VirtualClock(), mailbox=10, batch=2)
         self.seen: list[str] = []
         self.fault = fault
         self.companion_fault = companion_fault

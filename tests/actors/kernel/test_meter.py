@@ -1,12 +1,12 @@
 """A meter tells how much was handled lately, in bounded memory."""
 
 import pytest
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.kernel.meter import Meter
+from twofold.runtime.testing import VirtualClock
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     meter = Meter(clock)
     meter.count(500)
     clock.advance(6)
@@ -19,7 +19,7 @@ def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
 
 
 def test_many_counts_in_a_short_time_are_kept_as_few() -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     meter = Meter(clock)
     for _ in range(10_000):
         clock.advance(0.001)

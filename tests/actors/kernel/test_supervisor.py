@@ -8,9 +8,9 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 from twofold.actors.kernel.actor import Actor
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.kernel.mailbox import MailboxClosed
 from twofold.actors.kernel.supervisor import CoreRoleFailed, Halt, RestartPolicy, Role, cause_of
+from twofold.runtime.testing import VirtualClock
 
 from tests.doubles.waiting import turns, until
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 class Worker(Actor[Any]):
     """Raises each exception that it is told, and notes what else it is told."""
 
-    def __init__(self, clock: HeldClock, seen: list[Any]) -> None:
+    def __init__(self, clock: VirtualClock, seen: list[Any]) -> None:
         super().__init__(clock, mailbox=10, batch=1)
         self.seen = seen
 
@@ -36,7 +36,7 @@ _POLICY = RestartPolicy()
 
 class Tree:
     def __init__(self, *, core: bool, policy: RestartPolicy = _POLICY, **more: Any) -> None:
-        self.clock = HeldClock()
+        self.clock = VirtualClock()
         self.seen: list[Any] = []
         self.role = Role(
             "worker",
