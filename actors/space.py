@@ -11,6 +11,9 @@ from .kernel.clock import Clock
 __all__ = ["Space"]
 
 _BETWEEN_TRIES = 1.0
+_NEXT = "make room on the device: it goes on by itself, and loses nothing"
+
+_log = structlog.get_logger("twofold")
 
 
 class Space:
@@ -37,12 +40,14 @@ class Space:
                 try:
                     with CancelScope(shield=True):
                         await write()
+                    if waits:
+                        _log.warning("has space again")
                     return
                 except DiskFull as full:
                     if not waits:
                         waits = True
                         self._waiting += 1
-                        structlog.get_logger("twofold").error("waiting for space", cause=str(full))
+                        _log.error("waiting for space", cause=str(full), next=_NEXT)
                     await self._clock.sleep(_BETWEEN_TRIES)
         finally:
             self._waiting -= waits

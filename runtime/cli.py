@@ -4,7 +4,6 @@ Commands that read open the data folder beside a running process; `send` opens i
 go to standard output, everything else to standard error, so that a script can take the one without the other.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +13,6 @@ from typing import Any, BinaryIO, TypeVar
 import anyio
 import click
 import msgspec
-import structlog
 
 from ..actors.submission import Stage
 from .app import App
@@ -23,6 +21,7 @@ from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
 from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state, read_time
+from .logs import configure_logs
 from .rebuild_command import run_rebuild, tell_rebuilt
 from .send_command import run_send
 from .status import read_status
@@ -43,8 +42,7 @@ def main() -> None:
     A folder with a config.toml names the domain (`[app] domain = "module:app"`) and where its data is kept. Start with
     `twofold check`, then `twofold send commands.ndjson`, then `twofold query NAME`.
     """
-    level = structlog.make_filtering_bound_logger(logging.INFO)
-    structlog.configure(wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logs(sys.stderr)
 
 
 @main.command()

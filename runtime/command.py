@@ -1,5 +1,6 @@
 """What the commands of `twofold` share: their common options, their exit codes, and how they print JSON."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,20 +10,41 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+import structlog
 
 from ..actors.kernel.supervisor import cause_of
 from ..stores.errors import TwofoldError
 from .config import Config, DomainFailed
 from .exit_codes import exit_code_of
+from .logs import configure_logs
 
-__all__ = ["as_json_flag", "configured", "show"]
+__all__ = ["as_json_flag", "configured", "service", "show"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def configured(function: F) -> F:
     """Give a command --data and --config, hand it the settings, and end it with the exit code of what it raises."""
+    return _configured(function, _tell)
 
+
+def service(function: F) -> F:
+    """Do what `configured` does, for a process that goes on: what its log holds from INFO on is one line an event.
+
+    The failure that ends it, or that it does not start for, is such a line too, since what reads the log of a service
+    reads no other text.
+    """
+    told = _configured(function, _log)
+
+    @wraps(told)
+    def command(*args: Any, **options: Any) -> None:
+        configure_logs(sys.stderr, logging.INFO)
+        told(*args, **options)
+
+    return command  # type: ignore[return-value]
+
+
+def _configured(function: F, tell: Callable[[BaseException], None]) -> F:
     @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.  [data] dir")
     @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings.  ./config.toml")
     @wraps(function)
@@ -30,21 +52,33 @@ def configured(function: F) -> F:
         try:
             settings = Config.load(config, overrides={"data.dir": None if data is None else str(data)})
             function(settings, *args, **options)
-        except BaseExceptionGroup as group:
-            _end(cause_of(group))
-        except TwofoldError as error:
-            _end(error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (Exception, BaseExceptionGroup) as raised:  # noqa: BLE001 - whatever it is, it is told, not passed over
+            error = cause_of(raised)
+        else:
+            return
+        tell(error)
+        sys.exit(exit_code_of(error))
 
     return command  # type: ignore[return-value]
 
 
-def _end(error: BaseException) -> None:
+def _tell(error: BaseException) -> None:
     if not isinstance(error, TwofoldError):
         raise error
     if isinstance(error, DomainFailed):
         traceback.print_exception(error.error)
     click.echo(f"Error: {error}", err=True)
-    sys.exit(exit_code_of(error))
+
+
+def _log(error: BaseException) -> None:
+    # A failure of ours says all in its words; of another one the place counts.
+    where = error.error if isinstance(error, DomainFailed) else None if isinstance(error, TwofoldError) else error
+    code = exit_code_of(error)
+    structlog.get_logger("twofold").critical(
+        "failed", cause=str(error), exit_code=int(code), meaning=code.meaning, exc_info=where
+    )
 
 
 def show(value: object, *, as_json: bool) -> None:

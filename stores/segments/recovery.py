@@ -118,7 +118,13 @@ def _settle_tail(files: Files, tail: Segment, manifest: Manifest) -> tuple[Place
         files.close(descriptor)
     tail.size = end.position
     _log.warning(
-        "torn tail cut", file=str(tail.path), position=end.position, bytes=len(torn), what=bad.what, copy=str(copy)
+        "torn tail cut",
+        file=str(tail.path),
+        position=end.position,
+        bytes=len(torn),
+        what=bad.what,
+        copy=str(copy),
+        next="nothing: after a kill or a power cut, what was never acknowledged goes",
     )
     return end, len(torn), copy
 

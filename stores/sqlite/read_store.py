@@ -86,7 +86,12 @@ class SqliteReadStore:
             earlier = await fit(None if pointer is None else pointer.kept, thorough=False)
             other = await create(next_generation(folder)) if isinstance(earlier, Unfit) else earlier
             if pointer is not None and isinstance(generation, Unfit):
-                log.warning("read database begins another generation", reason=generation.reason, file=str(other.file))
+                log.warning(
+                    "read database begins another generation",
+                    reason=generation.reason,
+                    file=str(other.file),
+                    next="wait: queries are refused until it is filled, and twofold status shows how far that is",
+                )
             filled = None if pointer is None else pointer.last_filled()
             pointer = Pointer(other.file, None if filled == other.file else filled, is_filled=False)
             point_to(pointer)
