@@ -30,17 +30,19 @@ class CdnSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where purges go, and how fast."""
 
     provider: Literal["directory", "cloudflare"] = "directory"
+    """``directory`` appends each purge to ``outbox/purges.jsonl``; ``cloudflare`` sends it."""
     zone_url: str = EXAMPLE_ZONE
     """Scheme and host of the site: paths are joined to it, and nothing outside of it is purged."""
-    zone_id: str = ""
+    zone_id: Annotated[str, Meta(examples=["023e105f4ecef8ad9ca31a8372d0c353"])] = ""
     """Cloudflare's id of the zone, 32 hexadecimal digits."""
-    token: Annotated[str, Meta(extra={"secret": True})] = ""
-    """An API token with the permission Zone.Cache Purge for the zone. It is shown nowhere."""
+    token: Annotated[str, Meta(extra={"secret": True}, examples=[{"file": "cdn-token"}])] = ""
+    """Where an API token with the permission Zone.Cache Purge for the zone is; it is kept as a password is."""
     items_per_call: Annotated[int, Meta(ge=1, le=500)] = 100
-    """The most URLs, tags, prefixes or hosts in one call."""
+    """How many URLs, tags, prefixes or hosts go in one call at most."""
     calls_per_second: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    """How many calls a second are made at most."""
     timeout: Annotated[float, Meta(gt=0, le=600, extra={"read": read_duration})] = 10.0
-    """Seconds for one call, from the connection to the last byte of the answer."""
+    """How long one call may take, from the connection to the last byte of the answer."""
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "token")

@@ -30,22 +30,25 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     transport: Literal["directory", "smtp"] = "directory"
     """``directory`` writes each mail as a file into ``outbox/``; ``smtp`` sends it."""
-    sender: str | None = None
+    sender: Annotated[str | None, Meta(examples=["The Shop <shop@example.com>"])] = None
     """The From of an e-mail that names none. SMTP needs one."""
-    host: str | None = None
-    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
-    """By default 587 for ``starttls``, 465 for ``tls`` and 25 for ``none``."""
+    host: Annotated[str | None, Meta(examples=["email-smtp.eu-west-1.amazonaws.com"])] = None
+    """The SMTP server's name."""
+    port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(examples=[587])] = None
+    """The SMTP server's port. By default 587 for ``starttls``, 465 for ``tls`` and 25 for ``none``."""
     security: Literal["starttls", "tls", "none"] = "starttls"
-    """``none`` is for a server on this machine only. A server that offers no STARTTLS is sent nothing."""
-    username: str | None = None
-    password: Annotated[str | None, Meta(extra={"secret": True})] = None
+    """``none`` is for a server on this machine only. With ``starttls``, one that does not offer it is sent nothing."""
+    username: Annotated[str | None, Meta(examples=["the SMTP user"])] = None
+    """The user to log in as, along with the password."""
+    password: Annotated[str | None, Meta(extra={"secret": True}, examples=[{"env": "SMTP_PASSWORD"}])] = None
+    """Where the password is: in the environment, a file that only its owner can read, or a credential of systemd."""
     connections: Annotated[int, Meta(ge=1, le=64)] = 2
     """How many connections are kept open, and so how many mails are under way at once."""
     rate: Annotated[float, Meta(gt=0, le=10_000)] = 10.0
-    """Recipients a second. SES counts so: a mail to three counts as three."""
+    """How many recipients a second are sent to. SES counts so: a mail to three counts as three."""
     timeout: Annotated[float, Meta(gt=0, le=3600, extra={"read": read_duration})] = 30.0
-    """Seconds for connecting, and then for the answer to each command; a long mail has longer."""
-    ca_file: Path | None = None
+    """How long connecting may take, and then the answer to each command; a long mail has longer."""
+    ca_file: Annotated[Path | None, Meta(examples=["mail-server.pem"])] = None
     """PEM certificates that alone vouch for the server, in the place of the machine's own."""
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from .kernel.clock import Clock
 __all__ = ["Space"]
 
 _BETWEEN_TRIES = 1.0
-_NEXT = "make room on the device: it goes on by itself, and loses nothing"
 
 _log = structlog.get_logger("twofold")
 
@@ -47,7 +46,7 @@ class Space:
                     if not waits:
                         waits = True
                         self._waiting += 1
-                        _log.error("waiting for space", cause=str(full), next=_NEXT)
+                        _log.error("waiting for space", cause=str(full))
                     await self._clock.sleep(_BETWEEN_TRIES)
         finally:
             self._waiting -= waits

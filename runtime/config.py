@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 Duration: TypeAlias = Annotated[float, Meta(gt=0, le=366 * 86400, extra={"read": read_duration})]
 SegmentSize: TypeAlias = Annotated[int, Meta(ge=4096, le=1 << 31, extra={"read": read_size})]
-Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 60, extra={"read": read_size})]
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 50, extra={"read": read_size})]
 Age: TypeAlias = Annotated[float, Meta(ge=0, le=100 * 366 * 86400, extra={"read": read_duration})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
 Connections: TypeAlias = Annotated[int, Meta(ge=1, le=64)]
@@ -59,66 +59,85 @@ class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which domain runs."""
 
     domain: str | None = None
-    """The App, as ``module:attribute``; the module is found from the settings' folder."""
+    """The App, as ``module:attribute``; the module is found from the folder of this file."""
 
 
 class DataSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where everything that lasts is kept."""
 
     dir: Path = Path("data")
+    """The folder of everything that lasts. One process at a time has it open."""
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The command log. A handled segment is deleted once it is past both retentions."""
 
     segment_bytes: SegmentSize = 64 << 20
+    """A segment file is closed, and the next one begun, at this size."""
     retain_bytes: Size = 1 << 30
+    """Handled segments are kept for as long as the log is no larger than this, whatever their age."""
     retain_age: Age = 7 * 86400.0
+    """Handled segments are kept for as long as they are no older than this, whatever the size of the log."""
 
 
 class ValidatorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How commands are admitted."""
 
     mailbox: Count = 4096
+    """How many submitted commands may wait to be admitted; more are refused as ``Overloaded``."""
     batch: Count = 1000
+    """How many commands are logged as one batch, with one ``fdatasync``."""
     timeout: Duration = 1.0
+    """How long the domain's validators may take for one command; past that it is refused as ``ValidatorTimeout``."""
     max_unhandled: Count = 100_000
+    """How many commands may be logged and not yet handled; more are refused as ``Overloaded``."""
 
 
 class HandlerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How commands are handled."""
 
     batch: Count = 1000
+    """How many commands are handled in one transaction."""
     cached_states: Count = 10_000
+    """How many current states are kept in memory."""
 
 
 class ProjectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How events are projected."""
 
     batch: Count = 1000
+    """How many events are projected in one transaction."""
 
 
 class EffectSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How effects are entered into their ledger, and how long it keeps them."""
 
     batch: Count = 1000
+    """How many events have their effects entered into the ledger in one transaction."""
     keep_done: Duration = 30 * 86400.0
+    """How long the ledger keeps what is done."""
 
 
 class QuerySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How the read database is asked."""
 
     readers: Connections = 2
+    """How many queries run at the same time, each on a connection of its own."""
     timeout: Duration = 5.0
+    """How long a query may hold its snapshot."""
 
 
 class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How often and how fast a failed actor is replaced."""
 
     backoff_first: Duration = 0.1
+    """A failed actor is replaced after this time, which doubles while it goes on failing."""
     backoff_longest: Duration = 5.0
+    """The time after which a failed actor is replaced never grows past this."""
     restarts: Count = 5
+    """After more restarts than this within ``within`` a core role ends the process, and another one is halted."""
     within: Duration = 60.0
+    """The time in which restarts are counted."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

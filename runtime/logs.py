@@ -46,8 +46,8 @@ def configure_logs(stream: TextIO, least: int = logging.WARNING) -> None:
 
 
 def _for_program(_logger: object, _method: str, line: EventDict) -> str:
-    ordered = {name: line.pop(name) for name in ("time", "level", "event")} | line
-    return json.dumps(ordered, default=str)
+    first = {name: line.pop(name) for name in ("time", "level", "event")}
+    return json.dumps({**first, **line}, default=str)
 
 
 def _for_person(_logger: object, _method: str, line: EventDict) -> str:

@@ -3,8 +3,8 @@
 import anyio
 import pytest
 from structlog.testing import capture_logs
-from twofold.actors.kernel.clock import HeldClock
 from twofold.actors.space import Space
+from twofold.runtime.testing import VirtualClock
 from twofold.stores.errors import DiskFull
 
 from tests.doubles.waiting import turns
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 
 async def test_a_write_without_room_says_once_what_to_do_and_again_when_it_goes_on() -> None:
-    clock = HeldClock()
+    clock = VirtualClock()
     space = Space(clock)
     tries = 0
 
@@ -32,5 +32,5 @@ async def test_a_write_without_room_says_once_what_to_do_and_again_when_it_goes_
                 clock.advance(1.0)
                 await turns()
     assert [line["event"] for line in logged] == ["waiting for space", "has space again"]
-    assert "make room" in logged[0]["next"]
+    assert "resumes by itself" in logged[0]["cause"]
     assert not space.is_short
