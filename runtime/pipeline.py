@@ -22,9 +22,9 @@ from ..actors.statistics import RoleStatistics, statistics_of
 from ..actors.validator import Validator
 from ..stores.errors import Corruption, StorageFailed
 from ..stores.records import Position
+from .announcements import Progress
 from .config import Config
 from .effects import Effects
-from .lifecycle import Progress
 from .queries import NotProjected, ProjectorHalted, ask
 from .rebuilds import Rebuilds
 from .stores import Stores
@@ -40,7 +40,7 @@ class Pipeline:
         self._domain = domain
         self._config = config
         self._clock = clock
-        self.stores = stores
+        self._stores = stores
         self.feed = EventFeed(stores.events, head)
         self.in_flight = InFlight()
         self.handled = Watermark()
@@ -74,7 +74,7 @@ class Pipeline:
         await self.rebuilds.role.until_ended()
         with anyio.move_on_after(limit):
             await self.validator.stop()
-            await self._until(self.handler, self.handled, self.stores.log.end())
+            await self._until(self.handler, self.handled, self._stores.log.end())
             await self.handler.stop()
             await self._until(self.projector, self.projected, self.feed.head)
             await self.projector.stop()
@@ -122,18 +122,18 @@ class Pipeline:
         Raises:
             ProjectorHalted: that will not happen, because a projection failed.
         """
-        await self._until(self.handler, self.handled, self.stores.log.end())
+        await self._until(self.handler, self.handled, self._stores.log.end())
         head = self.feed.head
         await self.reach(head, None)
         await self.effects.settled(head)
 
     def progress(self) -> Progress:
         """Return how far each store is, at this moment."""
-        return Progress(self.stores.log.end(), self.handled.value, self.feed.head, self.projected.value)
+        return Progress(self._stores.log.end(), self.handled.value, self.feed.head, self.projected.value)
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
-        accepted = self.stores.log.end()
+        accepted = self._stores.log.end()
         return (
             statistics_of(self.validator, accepted),
             statistics_of(self.handler, accepted),
@@ -160,7 +160,7 @@ class Pipeline:
 
     async def _ask(self, name: str, /, **parameters: object) -> Answer:
         self.refuse_while_filling()
-        return await ask(self._domain, self.stores.read, name, parameters)
+        return await ask(self._domain, self._stores.read, name, parameters)
 
     def _role(
         self, name: str, create: Callable[[], Actor[Any]], *, core: bool, halted: Callable[[str], None] | None = None
@@ -178,8 +178,8 @@ class Pipeline:
         settings = self._config.validator
         return Validator(
             self._domain,
-            self.stores.log,
-            self.stores.events,
+            self._stores.log,
+            self._stores.events,
             self.in_flight,
             self.handled,
             self._space,
@@ -195,8 +195,8 @@ class Pipeline:
         settings = self._config.handler
         return CommandHandler(
             self._domain,
-            self.stores.log,
-            self.stores.events,
+            self._stores.log,
+            self._stores.events,
             self.feed,
             self.in_flight,
             self.handled,
@@ -212,7 +212,7 @@ class Pipeline:
         return Projector(
             self._domain,
             self.feed,
-            self.stores.read,
+            self._stores.read,
             self.in_flight,
             self.projected,
             self._applying,

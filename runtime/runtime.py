@@ -19,11 +19,11 @@ from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
 from ..stores.records import Outcome, Position, StreamId, Version
+from .announcements import Announcements
 from .app import App
 from .config import Config
 from .failures import FATAL, NotRunning, failure_of
 from .history import RecordedEvent, StreamState, history_of, state_of
-from .lifecycle import Lifecycle
 from .pipeline import Pipeline
 from .queries import ask
 from .stores import OpenStores, Stores, open_folder
@@ -62,22 +62,22 @@ class Runtime:
         self._stop_limit = stop_limit
         self._deadlines = Deadlines(self._clock)
         self._stack = AsyncExitStack()
-        self._lifecycle: Lifecycle
+        self._announcements: Announcements
         self._stores: Stores
         self._pipeline: Pipeline
         self._head_at_open: Position = 0
         self._is_running = False
 
     async def __aenter__(self) -> Self:
-        self._lifecycle = Lifecycle(self._clock, self._config.data.dir)
+        self._announcements = Announcements(self._clock, self._config.data.dir)
         try:
             async with AsyncExitStack() as stack:
-                stack.callback(self._lifecycle.stopped)
+                stack.callback(self._announcements.stopped)
                 self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
                 self._head_at_open = (await self._stores.events.head()).position
                 self._pipeline = Pipeline(self._domain, self._config, self._clock, self._stores, self._head_at_open)
                 await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
-                self._lifecycle.started(self._pipeline.progress())
+                self._announcements.started(self._pipeline.progress())
                 self._stack = stack.pop_all()
         except BaseExceptionGroup as group:
             raise failure_of(group) from group
@@ -87,7 +87,7 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        with CancelScope(shield=True), self._lifecycle.stopping(self._pipeline.progress):
+        with CancelScope(shield=True), self._announcements.stopping(self._pipeline.progress):
             await self._pipeline.stop(self._stop_limit)
         try:
             return await self._stack.__aexit__(kind, error, traceback)
@@ -107,6 +107,12 @@ class Runtime:
         if not self._is_running:
             raise NotRunning
         return self._pipeline
+
+    @property
+    def _running_stores(self) -> Stores:
+        if not self._is_running:
+            raise NotRunning
+        return self._stores
 
     async def submit(
         self,
@@ -226,7 +232,7 @@ class Runtime:
             UnknownStream: there are none.
             UnreadableStream: one of them does not decode.
         """
-        return await history_of(self._domain, self._at_work.stores.events, stream)
+        return await history_of(self._domain, self._running_stores.events, stream)
 
     async def state(
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
@@ -238,11 +244,11 @@ class Runtime:
             UnreadableStream: one of its events does not decode, or `evolve` raises at it.
             ValueError: both were asked for, a version below 0, or a time without a time zone.
         """
-        return await state_of(self._domain, self._at_work.stores.events, stream, version=version, at=at)
+        return await state_of(self._domain, self._running_stores.events, stream, version=version, at=at)
 
     async def outcome(self, command_id: str) -> Outcome | None:
         """Return what became of a command, or ``None`` while it is not handled or was never accepted."""
-        return (await self._at_work.stores.events.outcomes([command_id])).get(command_id)
+        return (await self._running_stores.events.outcomes([command_id])).get(command_id)
 
     async def settled(self) -> None:
         """Return once all that was accepted before the call is handled, and its events are projected.

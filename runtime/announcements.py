@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from ..actors.kernel.clock import Clock
 from ..stores.records import Offset, Position
 
-__all__ = ["Lifecycle", "Progress"]
+__all__ = ["Announcements", "Progress"]
 
 _log = structlog.get_logger("twofold")
 
@@ -28,7 +28,7 @@ class Progress(Struct, frozen=True):
         return {"unhandled": self.log_end - self.handled, "unprojected": self.head - self.projected}
 
 
-class Lifecycle:
+class Announcements:
     """One line for each of the three moments.
 
     An application that embeds a runtime and configures no logging hears of nothing that is in order: structlog alone
