@@ -1,15 +1,10 @@
 """The consumers of effects of one runtime: registered, wired to their deliverers, awaited and mended."""
 
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import anyio
 
-from ..actors.cdn_directory import PurgeDirectory
-from ..actors.cdn_purger import CdnPurger
-from ..actors.cdn_settings import CdnSettings
-from ..actors.cdn_zone import Zone
 from ..actors.definitions import Domain, EffectDefinition
 from ..actors.delivery import Deliverer
 from ..actors.effect_consumer import EffectConsumer, Quiet
@@ -19,7 +14,6 @@ from ..actors.kernel.actor import Actor
 from ..actors.kernel.clock import Clock
 from ..actors.kernel.supervisor import Role
 from ..actors.kernel.watermark import Watermark
-from ..actors.mailer import open_mailer
 from ..actors.space import Space
 from ..stores.effect_records import EffectState
 from ..stores.errors import TwofoldError
@@ -179,16 +173,7 @@ class Effects:
 
     def _deliverer_for(self, definition: EffectDefinition) -> Deliverer:
         if definition.kind == "email":
-            return open_mailer(self._config.mail, self._stores.outbox, self._clock)
+            return self._stores.outbox.mailer(self._config.mail, self._clock)
         if definition.kind == "purge":
-            return _open_purger(self._config.cdn, self._stores.outbox, self._clock)
+            return self._stores.outbox.purger(self._config.cdn, self._clock)
         return FunctionDeliverer(self._domain, definition, self._stores.events)
-
-
-def _open_purger(settings: CdnSettings, outbox: Path, clock: Clock) -> CdnPurger:
-    zone = Zone(settings.zone_url)
-    if settings.provider == "directory":
-        return CdnPurger(zone, PurgeDirectory(outbox), items_per_call=settings.items_per_call)
-    from ..actors.cdn_cloudflare import Cloudflare  # noqa: PLC0415 - httpx loads on first use
-
-    return CdnPurger(zone, Cloudflare(settings, clock), items_per_call=settings.items_per_call)

@@ -17,6 +17,7 @@ from ..stores.sqlite.effect_ledger import SqliteEffectLedger
 from ..stores.sqlite.event_store import SqliteEventStore
 from ..stores.sqlite.read_store import SqliteReadStore
 from .config import Config
+from .outbox import FolderOutbox, Outbox
 
 __all__ = ["DataFolder", "OpenStores", "Stores", "check_handled", "open_folder"]
 
@@ -59,7 +60,7 @@ class Stores(NamedTuple):
     events: EventStore
     read: ReadStore
     effects: EffectLedger
-    outbox: Path
+    outbox: Outbox
 
 
 OpenStores: TypeAlias = Callable[[Config, Domain], AbstractAsyncContextManager[Stores]]
@@ -95,7 +96,7 @@ async def open_folder(config: Config, domain: Domain) -> AsyncIterator[Stores]:
         stack.push_async_callback(_shielded, read.close)
         effects = await SqliteEffectLedger.open(folder.effects_db)
         stack.push_async_callback(_shielded, effects.close)
-        stores = Stores(log, events, read, effects, folder.outbox)
+        stores = Stores(log, events, read, effects, FolderOutbox(folder.outbox))
         await _check_together(folder, stores)
         yield stores
 
