@@ -17,7 +17,7 @@ from .domain import EventMeta
 from .email import Email, check_email
 from .purge import Purge, check_purge
 
-__all__ = ["render"]
+__all__ = ["payloads_of", "render"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,14 +39,22 @@ def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRec
             effects.append(_effect(consumer, record, 0, ""))
             continue
         try:
-            payloads = [
-                _payload(consumer, made) for made in _made(consumer, record, definition.codec.decode(record.data))
-            ]
+            payloads = payloads_of(consumer, record, definition.codec.decode(record.data))
         except Exception as error:  # noqa: BLE001 - a renderer's bug, whatever it is, parks this one effect
             effects.append(_effect(consumer, record, 0, "", reason_of(error)))
             continue
         effects += (_effect(consumer, record, ordinal, payload) for ordinal, payload in enumerate(payloads))
     return effects
+
+
+def payloads_of(consumer: EffectDefinition, record: EventRecord, event: Any) -> list[str]:
+    """Return what `consumer` makes of `event`, which `record` keeps: each e-mail or purge checked, as JSON.
+
+    Raises:
+        InvalidEmail, InvalidPurge, TypeError: it made what can never be sent.
+        Exception: whatever the user's function raises.
+    """
+    return [_payload(consumer, made) for made in _made(consumer, record, event)]
 
 
 def _made(consumer: EffectDefinition, record: EventRecord, event: Any) -> Iterable[Any]:

@@ -1,5 +1,22 @@
 """Tools for the tests of a domain. They need no test framework: what fails raises an ``AssertionError``."""
 
+from .given import Given, Happened
+from .history import meta_of
+from .read_side import ReadSide
+from .rendered import emails_of, purges_of
+from .round_trips import check_round_trips
+from .verdict import Verdict
 from .virtual_clock import START, VirtualClock
 
-__all__ = ["START", "VirtualClock"]
+__all__ = [
+    "START",
+    "Given",
+    "Happened",
+    "ReadSide",
+    "Verdict",
+    "VirtualClock",
+    "check_round_trips",
+    "emails_of",
+    "meta_of",
+    "purges_of",
+]
