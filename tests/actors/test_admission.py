@@ -13,11 +13,11 @@ from msgspec import Struct
 from twofold import App, CommandRefused, Config, Context, JsonCommand, Receipt, Runtime, ValidatorFailed
 from twofold.actors.admission import LARGEST_COMMAND
 from twofold.runtime.config import DataSettings
+from twofold.runtime.testing import MemoryFolder
 from twofold.stores.records import CommandRecord
 from twofold.stores.segments.frame import MAX_BODY
 
 from tests.doubles.accounts import Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

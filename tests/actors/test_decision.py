@@ -8,10 +8,11 @@ import pytest
 from msgspec import Struct
 from twofold import App, Context, Runtime
 from twofold.runtime.config import Config, HandlerSettings
+from twofold.runtime.testing import MemoryFolder
 from twofold.stores.errors import WrongCursor
 from twofold.stores.records import CommandRecord
 
-from tests.doubles.planned_stores import MemoryFolder, Plan, planned
+from tests.doubles.planned_stores import Plan, planned
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import anyio
 import pytest
 from twofold import CommandRefused, Receipt, Reject, Runtime, ValidatorFailed
+from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import CloseAccount, Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

@@ -3,14 +3,12 @@
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import anyio
 from twofold.actors.definitions import Domain
 from twofold.runtime.config import Config
 from twofold.runtime.stores import OpenStores, Stores, open_folder
-from twofold.stores.memory import MemoryEffectLedger, MemoryEventStore, MemoryLog, MemoryReadStore
 from twofold.stores.protocols import EffectLedger, EventStore, Log, ReadDb, ReadGeneration, ReadStore, Snapshot
 from twofold.stores.records import (
     CommandRecord,
@@ -236,21 +234,3 @@ def planned(plan: Plan, open_stores: OpenStores = open_folder) -> OpenStores:
             )
 
     return open_planned
-
-
-class MemoryFolder:
-    """What a data folder holds, in memory: the log, the history and the effects outlast a Runtime, the read database
-    does not."""
-
-    def __init__(self) -> None:
-        self.log = MemoryLog()
-        self.events = MemoryEventStore()
-        self.effects = MemoryEffectLedger()
-
-    @asynccontextmanager
-    async def open(self, config: Config, domain: Domain) -> AsyncIterator[Stores]:
-        read = await MemoryReadStore.in_memory(domain.projections, query_timeout=config.queries.timeout)
-        try:
-            yield Stores(self.log, self.events, read, self.effects, Path("outbox"))
-        finally:
-            await read.close()

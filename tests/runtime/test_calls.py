@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import twofold
 from twofold import NotRunning, Runtime, TwofoldError
+from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

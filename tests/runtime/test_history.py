@@ -9,11 +9,10 @@ from msgspec import Struct
 from twofold import App, Config, Context, NoSuchVersion, Runtime, UnknownStream, UnreadableStream
 from twofold.runtime import history
 from twofold.runtime.config import DataSettings
-from twofold.runtime.testing import VirtualClock
+from twofold.runtime.testing import MemoryFolder, VirtualClock
 from twofold.stores.records import CommandRecord
 
 from tests.doubles.accounts import Account, AccountOpened, Deposit, Deposited, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

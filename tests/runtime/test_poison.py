@@ -9,11 +9,11 @@ import pytest
 from msgspec import Struct
 from twofold import App, Claim, Config, Context, EventMeta, ProjectorHalted, Reject, Runtime, Statement, sql
 from twofold.runtime.config import DataSettings
+from twofold.runtime.testing import MemoryFolder
 from twofold.stores.errors import DiskFull, StorageFailed
 from twofold.stores.records import CommandRecord, Outcome
 
 from tests.doubles.accounts import AccountOpened, Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder
 from tests.doubles.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]

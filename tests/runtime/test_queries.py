@@ -20,10 +20,11 @@ from twofold import (
     UnknownQuery,
 )
 from twofold.runtime.config import DataSettings, ProjectorSettings, QuerySettings
+from twofold.runtime.testing import MemoryFolder
 from twofold.stores.errors import ForeignAwait, QueryTimeout, StatementFailed
 
 from tests.doubles.accounts import Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder, Plan, planned
+from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]

@@ -20,11 +20,12 @@ from twofold import (
     Runtime,
 )
 from twofold.runtime.config import DataSettings, HandlerSettings
+from twofold.runtime.testing import MemoryFolder
 from twofold.stores.errors import StorageFailed
 from twofold.stores.records import CommandRecord
 
 from tests.doubles.accounts import AccountOpened, Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder, Plan, planned
+from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]

@@ -15,13 +15,13 @@ from twofold.runtime.config import (
     ValidatorSettings,
 )
 from twofold.runtime.exit_codes import ExitCode, exit_code_of
-from twofold.runtime.testing import VirtualClock
+from twofold.runtime.testing import MemoryFolder, VirtualClock
 from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
 from twofold.stores.records import CommandRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
 
 from tests.doubles.accounts import Account, Deposit, OpenAccount, accounts_app
-from tests.doubles.planned_stores import MemoryFolder, Plan, planned
+from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
