@@ -15,7 +15,7 @@ from twofold.stores.sqlite.migrations import READ_DB, WRITE_DB, Schema, migrate
 from twofold.stores.sqlite.projecting import create_projections
 from twofold.stores.sqlite.settings import Synchronous, apply_settings, writer_settings
 
-__all__ = ["BareLog", "BareReadDb", "BareWriteDb", "Row"]
+__all__ = ["BareLog", "BareReadDb", "BareWriteDb", "Row", "connect"]
 
 Row: TypeAlias = tuple[Any, ...]
 

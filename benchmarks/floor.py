@@ -19,11 +19,11 @@ one spelling for equal values; both are 16 bytes. Everything else that it leaves
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -38,7 +38,7 @@ from .measuring import quiet_collector
 from .shop_mix import Sent, draw_commands
 from .shop_without_effects import app
 
-__all__ = ["BATCH", "FloorFiles", "FloorRun", "Rows", "StraightShop", "run_floor"]
+__all__ = ["BATCH", "FloorFiles", "FloorRun", "Rows", "StraightShop", "run_floor", "run_straight"]
 
 BATCH = 1_000
 
@@ -92,6 +92,10 @@ class Rows(Struct, frozen=True):
     states: list[Row]
     outcomes: list[Row]
     cursor: Offset
+
+
+Then: TypeAlias = Callable[[Rows], None]
+"""What is done once a batch is projected, inside the clock."""
 
 
 class StraightShop:
@@ -170,19 +174,30 @@ def outcome_row(record: CommandRecord, offset: Offset, version: int, events: int
 
 def run_floor(count: int, seed: int, folder: Path, sender_ids: bool) -> FloorRun:
     """Do the durable work of `count` commands in `folder`, which is empty."""
+    return run_straight(app.domain(), count, seed, FloorFiles(folder), sender_ids)
+
+
+def run_straight(
+    domain: Domain, count: int, seed: int, files: FloorFiles, sender_ids: bool, then: Then | None = None
+) -> FloorRun:
+    """Do the durable work of `count` commands, and `then` whatever else follows from each batch of their events."""
     commands = draw_commands(count, seed, sender_ids=sender_ids)
-    domain, files = app.domain(), FloorFiles(folder)
     log, write_db = BareLog(files.log), BareWriteDb(files.write_db)
     read_db = BareReadDb(files.read_db, domain.projections)
     with quiet_collector():
-        run = straight(domain, commands, log, write_db, read_db)
+        run = straight(domain, commands, log, write_db, read_db, then)
     for store in (log, write_db, read_db):
         store.close()
     return run
 
 
 def straight(
-    domain: Domain, commands: Iterable[Sent], log: BareLog, write_db: BareWriteDb, read_db: BareReadDb
+    domain: Domain,
+    commands: Iterable[Sent],
+    log: BareLog,
+    write_db: BareWriteDb,
+    read_db: BareReadDb,
+    then: Then | None,
 ) -> FloorRun:
     """Handle `commands` batch by batch, and time it."""
     shop, source = StraightShop(domain), iter(commands)
@@ -204,6 +219,8 @@ def straight(
             before = now()
             read_db.apply(statements, rows.events[-1].position)
             read_seconds += now() - before
+            if then is not None:
+                then(rows)
         done += len(batch)
     seconds, cpu_seconds = now() - started, time.process_time() - cpu_before
     return FloorRun(done, seconds, log_seconds, write_seconds, read_seconds, cpu_seconds, log.size)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import anyio
 import structlog
 from msgspec import Struct
-from twofold import Config, Runtime
+from twofold import App, Config, Runtime
 from twofold.actors.submission import Stage
 from twofold.runtime.config import DataSettings
 
 from .measuring import Latencies, latencies, peak_memory, quiet_collector, resident_memory
 from .shop_mix import Sent, draw_commands
-from .shop_without_effects import app
+from .shop_without_effects import app as shop_without_effects
+from .whole_shop import whole_shop
 
 __all__ = ["LoadRun", "run_load"]
 
@@ -29,7 +30,7 @@ class LoadRun(Struct, frozen=True):
     seconds: float
     """Until the last command was answered at its stage."""
     settled_seconds: float
-    """Until the events of all of them were projected."""
+    """Until the events of all of them were projected, and their effects, if they are on, done."""
     cpu_seconds: float
     """The time of the processor until then, of all threads; a busy machine disturbs it less."""
     latencies: Latencies
@@ -37,13 +38,14 @@ class LoadRun(Struct, frozen=True):
     """The most that the process ever held, without the benchmark's own list of commands."""
 
 
-def run_load(count: int, seed: int, folder: Path, tasks: int, wait: Stage, sender_ids: bool) -> LoadRun:
+def run_load(count: int, seed: int, folder: Path, tasks: int, wait: Stage, sender_ids: bool, effects: bool) -> LoadRun:
     """Submit `count` commands to a runtime on `folder`, which is empty; the runtime opens and closes off the clock."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     before = resident_memory()
     commands = draw_commands(count, seed, sender_ids=sender_ids)
     of_the_mix = resident_memory() - before
-    times, waits = anyio.run(_drive, commands, folder, tasks, wait)
+    app = whole_shop() if effects else shop_without_effects
+    times, waits = anyio.run(_drive, app, commands, folder, tasks, wait)
     return LoadRun(tasks, wait, count, *times, latencies(waits), peak_memory() - of_the_mix)
 
 
@@ -53,7 +55,7 @@ class _Times(NamedTuple):
     cpu_seconds: float
 
 
-async def _drive(commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[_Times, list[int]]:
+async def _drive(app: App, commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[_Times, list[int]]:
     waits: list[int] = []
     source = iter(commands)
     now = time.perf_counter_ns

@@ -3,13 +3,14 @@
 Measured are commands a second and latencies of 1, 16, 128 and 1,024 tasks that submit commands of the example shop and
 wait until they are accepted, handled or projected; for the first two also the rate until all are projected. The floor
 (see `benchmarks.floor`) does the same durable work in the same rounds, and what both leave is compared row by row.
-Each run has a process and a data folder of its own.
+Then follow both with the shop's effects, e-mails and purges into a folder (see `benchmarks.floor_effects`): the rate
+until all are projected, and until all effects are done. Each run has a process and a data folder of its own.
 
 To see where the time goes:
 
     py-spy record --subprocesses -o profile.svg -- python -m benchmarks.pipeline --tasks 1024 --rounds 1 --no-floor
 
-Add ``--gil`` to see who holds the interpreter, or ``--native`` for SQLite.
+Add ``--gil`` to see who holds the interpreter, ``--native`` for SQLite, and at the end ``--effects on`` (or ``off``).
 """
 
 import argparse
@@ -21,13 +22,13 @@ from typing import Any, get_args
 import msgspec
 from twofold.actors.submission import Stage
 
-from .rounds import Results, Settings, measure, reached
+from .rounds import Effects, Results, Settings, measure, reached
 from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 200, 1, [1, 128, 1024])
-"""Commands, commands a task at most, rounds, tasks."""
+FULL, QUICK = (54_000, 12_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 2_000, 200, 1, [1, 128, 1024])
+"""Commands, commands with effects, commands a task at most, rounds, tasks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report(settings, results))
     if results.same_rows:
         print(f"\nThe floor and Twofold left the same {results.same_rows:,} rows.")
+    if results.pairs and (same := results.pairs[0][1].same_rows):
+        print(f"\nWith effects, they left the same {same:,} rows and mails.")
     if json_file is not None:
         json_file.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in records(settings, results)))
     return 0
@@ -52,13 +55,17 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | No
     parser.add_argument("--waits", nargs="+", choices=get_args(Stage), default=list(get_args(Stage)))
     parser.add_argument("--seed", type=int, default=1, help="of the commands")
     parser.add_argument("--sender-ids", action="store_true", help="the senders give ids, which are then looked up")
+    parser.add_argument(
+        "--effects", choices=get_args(Effects), default="both", help="e-mails and purges; both: in turn"
+    )
     parser.add_argument("--no-floor", action="store_true", help="measure Twofold alone")
     parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the data folders go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
     given = parser.parse_args(arguments)
-    commands, per_task, rounds, tasks = QUICK if given.quick else FULL
+    commands, effect_commands, per_task, rounds, tasks = QUICK if given.quick else FULL
     settings = Settings(
         commands=given.commands or commands,
+        effect_commands=given.commands or effect_commands,
         commands_per_task=per_task,
         tasks=tuple(given.tasks or tasks),
         waits=tuple(given.waits),
@@ -66,6 +73,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | No
         seed=given.seed,
         sender_ids=given.sender_ids,
         floor=not given.no_floor,
+        effects=given.effects,
         data=given.data,
     )
     return settings, given.json
@@ -75,7 +83,8 @@ def records(settings: Settings, results: Results) -> list[dict[str, Any]]:
     """Return all that was measured, one record a run, what it was measured on first."""
     plain = msgspec.to_builtins
     lines = [{"record": "run", "settings": plain(settings, enc_hook=str), "machine": plain(results.machine)}]
-    for name, runs in (("floor", results.floors), ("bare hops", results.hops), ("load", results.loads)):
+    kinds = ("floor", results.floors), ("bare hops", results.hops), ("load", results.loads), ("effects", results.pairs)
+    for name, runs in kinds:
         lines += [{"record": name, "round": number, **plain(run)} for number, run in runs]
     lines += [{"record": "goal", **plain(goal)} for goal in reached(results)]
     return lines

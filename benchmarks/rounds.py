@@ -1,39 +1,44 @@
 """The order of measurement, and what comes of it.
 
 In each round the parties take turns: the floor, then Twofold at its fullest; the bare hops, then Twofold with one task;
-then the other loads. So what the machine does meanwhile falls on both of a pair, and ratios are formed within a round.
+then the other loads; the floor with effects, then Twofold with its effects on. So what the machine does meanwhile falls
+on both of a pair, and ratios are formed within a round.
 """
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from tempfile import mkdtemp
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 from twofold.actors.submission import Stage
 from twofold.runtime.stores import DataFolder
-from twofold.stores.sqlite.generation_files import serving_generation
 
 from .bare_hop import BareHops, run_bare_hops
+from .effect_pair import EffectPair, run_effect_pair
 from .floor import FloorFiles, FloorRun, run_floor
 from .goals import Goal
 from .load import LoadRun, run_load
 from .measuring import Machine, in_own_process, machine
-from .same_rows import require_same_rows
+from .run_folder import run_folder
+from .same_rows import require_same_folders
 
-__all__ = ["MEGABYTE", "Results", "Settings", "measure", "reached"]
+__all__ = ["MEGABYTE", "Effects", "Results", "Settings", "measure", "reached"]
 
 STAGES: tuple[Stage, ...] = ("accepted", "handled", "projected")
 MANY = 1_024
 MEGABYTE = 1e6
+
+Effects: TypeAlias = Literal["off", "on", "both"]
+"""Whether is measured with effects left out, with effects on, or the one and then the other."""
 
 
 class Settings(Struct, frozen=True):
     """What is measured."""
 
     commands: int
+    effect_commands: int
+    """How many of them with effects on, where each e-mail is a file that is synced."""
     commands_per_task: int
     """A load of few tasks gets at most so many commands a task, for each of them waits for the disk."""
     tasks: tuple[int, ...]
@@ -42,6 +47,7 @@ class Settings(Struct, frozen=True):
     seed: int
     sender_ids: bool
     floor: bool
+    effects: Effects
     data: Path
 
     def count(self, tasks: int) -> int:
@@ -63,6 +69,8 @@ class Results(Struct):
     floors: list[tuple[int, FloorRun]] = []
     hops: list[tuple[int, BareHops]] = []
     loads: list[tuple[int, LoadRun]] = []
+    pairs: list[tuple[int, EffectPair]] = []
+    """The runs with effects on."""
     same_rows: int = 0
     """How many rows the floor and Twofold left alike, in each round."""
 
@@ -97,7 +105,10 @@ def measure(settings: Settings, tell: Callable[[str], None]) -> Results:
     settings.data.mkdir(parents=True, exist_ok=True)
     results = Results(machine(settings.data), settings.cells()[0])
     for number in range(1, settings.rounds + 1):
-        _round(settings, number, results, tell)
+        if settings.effects != "on":
+            _round(settings, number, results, tell)
+        if settings.effects != "off":
+            results.pairs.append((number, _effect_pair(settings, number, tell)))
     return results
 
 
@@ -110,15 +121,16 @@ def reached(results: Results) -> list[Goal]:
         goals.append(Goal("1 task, accepted, over a bare append", median(ratios), 2.0, 2.0, at_least=False))
     if ratios := results.latency_ratios("handled", lambda hops: hops.append_and_commit.p50):
         goals.append(Goal("1 task, handled, over bare append and commit", median(ratios), 2.0, 2.0, at_least=False))
-    if results.loads:
-        peak = max(run.peak_bytes for _, run in results.loads) / MEGABYTE
+    goals += _effect_goals([pair for _, pair in results.pairs if pair.load.tasks == MANY])
+    if runs := [run for _, run in results.loads] + [pair.load for _, pair in results.pairs]:
+        peak = max(run.peak_bytes for run in runs) / MEGABYTE
         goals.append(Goal("peak resident memory, MB", peak, 150, 150, at_least=False))
     return goals
 
 
 def _round(settings: Settings, number: int, results: Results, tell: Callable[[str], None]) -> None:
     cells = settings.cells()
-    with _folder(settings.data) as floor_folder:
+    with run_folder(settings.data) as floor_folder:
         if settings.floor:
             tell(f"round {number}: the floor")
             run = in_own_process(run_floor, settings.commands, settings.seed, floor_folder, settings.sender_ids)
@@ -127,29 +139,34 @@ def _round(settings: Settings, number: int, results: Results, tell: Callable[[st
             if settings.floor and tasks == 1 and not any(done == number for done, _ in results.hops):
                 tell(f"round {number}: bare hops")
                 count = settings.count(1)
-                with _folder(settings.data) as folder:
+                with run_folder(settings.data) as folder:
                     results.hops.append((number, in_own_process(run_bare_hops, count, settings.seed, folder)))
             tell(f"round {number}: {tasks} tasks, {wait}")
-            with _folder(settings.data) as folder:
+            with run_folder(settings.data) as folder:
                 count = settings.count(tasks)
-                load = in_own_process(run_load, count, settings.seed, folder, tasks, wait, settings.sender_ids)
+                load = in_own_process(
+                    run_load, count, settings.seed, folder, tasks, wait, settings.sender_ids, effects=False
+                )
                 results.loads.append((number, load))
                 if settings.floor and index == 0 and count == settings.commands:
-                    results.same_rows = _compare(floor_folder, folder)
+                    results.same_rows = require_same_folders(FloorFiles(floor_folder), DataFolder(folder))
 
 
-def _compare(floor_folder: Path, folder: Path) -> int:
-    floor, twofold = FloorFiles(floor_folder), DataFolder(folder)
-    read_db = serving_generation(twofold.read)
-    if read_db is None:
-        raise FileNotFoundError(f"{twofold.read} names no read database")
-    return require_same_rows((floor.write_db, floor.read_db), (twofold.write_db, read_db))
+def _effect_goals(pairs: Sequence[EffectPair]) -> Iterator[Goal]:
+    what = f"{MANY:,} tasks with effects"
+    if ratios := [pair.projected_ratio for pair in pairs if pair.projected_ratio is not None]:
+        yield Goal(f"{what}, projected, over that floor", median(ratios), 0.5, 0.5, at_least=True)
+    if ratios := [pair.settled_ratio for pair in pairs if pair.settled_ratio is not None]:
+        yield Goal(f"{what}, effects done, over that floor", median(ratios), 0.25, 0.5, at_least=True)
 
 
-@contextmanager
-def _folder(parent: Path) -> Iterator[Path]:
-    folder = Path(mkdtemp(dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+def _effect_pair(settings: Settings, number: int, tell: Callable[[str], None]) -> EffectPair:
+    return run_effect_pair(
+        settings.data,
+        settings.effect_commands,
+        settings.seed,
+        max(settings.tasks),
+        sender_ids=settings.sender_ids,
+        floor=settings.floor,
+        tell=lambda what: tell(f"round {number}: {what}"),
+    )

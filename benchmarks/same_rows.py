@@ -11,7 +11,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ResultsDiffer", "require_same_rows"]
+from twofold.runtime.stores import DataFolder
+from twofold.stores.sqlite.generation_files import serving_generation
+
+from .floor import FloorFiles
+
+__all__ = ["ResultsDiffer", "require_same_effects", "require_same_folders", "require_same_rows"]
 
 WRITE_QUERIES = (
     "SELECT position, stream, version, type, schema_version, data FROM events ORDER BY position",
@@ -20,11 +25,27 @@ WRITE_QUERIES = (
     "SELECT name, value, stream FROM claims ORDER BY name, value",
     "SELECT name, partition, value FROM cursors ORDER BY name",
 )
+LEDGER_QUERIES = (
+    "SELECT effect_id, consumer, position, ordinal, stream, payload, state FROM effects ORDER BY effect_id",
+    "SELECT name, cursor, paused FROM consumers ORDER BY name",
+)
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 
 
 class ResultsDiffer(Exception):
     """The two parties did not do the same work, so that their times say nothing."""
+
+
+def require_same_folders(floor: FloorFiles, twofold: DataFolder) -> int:
+    """Compare what the floor left with what Twofold did, and return how many rows are the same.
+
+    Raises:
+        ResultsDiffer: at the first row that is not.
+    """
+    read_db = serving_generation(twofold.read)
+    if read_db is None:
+        raise FileNotFoundError(f"{twofold.read} names no read database")
+    return require_same_rows((floor.write_db, floor.read_db), (twofold.write_db, read_db))
 
 
 def require_same_rows(one: tuple[Path, Path], other: tuple[Path, Path]) -> int:
@@ -38,6 +59,22 @@ def require_same_rows(one: tuple[Path, Path], other: tuple[Path, Path]) -> int:
     with closing(_open(one[1])) as a, closing(_open(other[1])) as b:
         rows += sum(_same(a, b, query) for query in _table_queries(a))
         return rows + _same(a, b, TABLES)
+
+
+def require_same_effects(one: DataFolder, other: DataFolder) -> int:
+    """Compare the ledgers and the names of the mails in two folders, and return how many of both are the same.
+
+    Raises:
+        ResultsDiffer: at the first row that is not, or with the mails that only one of the two wrote.
+    """
+    with closing(_open(one.effects_db)) as a, closing(_open(other.effects_db)) as b:
+        rows = sum(_same(a, b, query) for query in LEDGER_QUERIES)
+    mails, others = ({file.name for file in folder.outbox.glob("*.eml")} for folder in (one, other))
+    if mails != others:
+        raise ResultsDiffer(
+            f"{len(mails)} mails and {len(others)}; only one party wrote {', '.join(sorted(mails ^ others)[:3])}"
+        )
+    return rows + len(mails)
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -1,13 +1,15 @@
 """Results as a person reads them: aligned columns, medians over the rounds, goals beside what was reached."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
+from .columns import aligned
+from .effect_table import effect_table
 from .floor import FloorRun
 from .goals import Goal
 from .rounds import MEGABYTE, Results, Settings, reached
 
-__all__ = ["aligned", "report"]
+__all__ = ["report"]
 
 
 def report(settings: Settings, results: Results) -> str:
@@ -15,8 +17,9 @@ def report(settings: Settings, results: Results) -> str:
     machine = results.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     source = "the sender" if settings.sender_ids else "Twofold"
+    commands = settings.effect_commands if settings.effects == "on" else settings.commands
     head = [
-        f"{settings.commands:,} shop commands, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
+        f"{commands:,} shop commands, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
         f"Python {machine.python}, SQLite {machine.sqlite}, {packages}",
         f"{machine.system}, {machine.processors} processors, load {machine.load_average[0]:.2f}, {machine.filesystem}",
         "Figures are medians over the rounds; memory is the most of any.",
@@ -26,23 +29,10 @@ def report(settings: Settings, results: Results) -> str:
         _floor_table(results),
         _hops_line(results),
         _load_table(results),
+        effect_table([pair for _, pair in results.pairs]),
         _goal_table(reached(results)),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def aligned(rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
-    """Return `rows` in columns, those from `numbers_from` on aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-
-    def line(row: Iterable[str]) -> str:
-        cells = (
-            cell.ljust(width) if index < numbers_from else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
-
-    return "\n".join(map(line, rows))
 
 
 def _floor_table(results: Results) -> str:
@@ -81,6 +71,8 @@ def _load_table(results: Results) -> str:
         "peak MB",
     )
     rows = [head]
+    if not results.loads:
+        return ""
     for (tasks, wait), runs in results.by_cell().items():
         ratios = results.ratios() if (tasks, wait) == results.paired else []
         rows.append(

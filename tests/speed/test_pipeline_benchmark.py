@@ -9,14 +9,18 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+from twofold.actors.cdn_directory import PURGES
+from twofold.actors.mail_message import EFFECT_HEADER
+from twofold.runtime.stores import DataFolder
 
 from benchmarks import pipeline
 from benchmarks.bare_stores import BareLog
+from benchmarks.columns import aligned
 from benchmarks.floor import FloorFiles, run_floor
+from benchmarks.floor_effects import run_floor_with_effects
 from benchmarks.measuring import latencies
-from benchmarks.same_rows import ResultsDiffer, require_same_rows
+from benchmarks.same_rows import ResultsDiffer, require_same_effects, require_same_rows
 from benchmarks.shop_mix import draw_commands
-from benchmarks.table import aligned
 from examples.shop.orders import PlaceOrder
 
 TINY = ("--commands", "300", "--rounds", "1", "--tasks", "1", "8")
@@ -48,16 +52,47 @@ def test_a_tiny_run_measures_all_parties_and_leaves_no_folders(
     }
     assert all(float(str(load["settled_seconds"])) >= float(str(load["seconds"])) for load in loads)
     assert len(of_kind(lines, "bare hops")) == 1
+    (pair,) = of_kind(lines, "effects")
+    assert pair["same_rows"]
     assert run["machine"]
     assert list((tmp_path / "data").iterdir()) == []
-    assert "left the same" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "The floor and Twofold left the same" in told
+    assert "With effects, they left the same" in told
+
+
+@pytest.mark.timeout(120)
+def test_with_effects_both_parties_do_every_effect_and_write_every_mail(tmp_path: Path) -> None:
+    lines = run_tiny(tmp_path, "--effects", "on")
+
+    (pair,) = of_kind(lines, "effects")
+    assert not of_kind(lines, "load")
+    load, floor = pair["load"], pair["floor"]
+    assert isinstance(load, dict)
+    assert isinstance(floor, dict)
+    assert (load["commands"], floor["whole"]["commands"]) == (300, 300)
+    assert (pair["effects"], pair["mails"]) == (floor["effects"], floor["mails"])
+    assert floor["calls"] > 1
+    assert load["settled_seconds"] > load["seconds"]
+    assert floor["whole"]["seconds"] > sum(floor[part] for part in ("ledger_seconds", "mail_seconds", "purge_seconds"))
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.timeout(120)
 def test_twofold_alone_is_measured_without_a_ratio(tmp_path: Path) -> None:
     lines = run_tiny(tmp_path, "--waits", "handled", "--no-floor")
     assert not of_kind(lines, "floor")
+    (pair,) = of_kind(lines, "effects")
+    assert pair["floor"] is None
+    assert pair["effects"]
     assert [goal["what"] for goal in of_kind(lines, "goal")] == ["peak resident memory, MB"]
+
+
+@pytest.mark.timeout(120)
+def test_effects_can_be_left_out(tmp_path: Path) -> None:
+    lines = run_tiny(tmp_path, "--waits", "projected", "--no-floor", "--effects", "off")
+    assert of_kind(lines, "load")
+    assert not of_kind(lines, "effects")
 
 
 def test_a_row_that_differs_is_named(tmp_path: Path) -> None:
@@ -71,6 +106,40 @@ def test_a_row_that_differs_is_named(tmp_path: Path) -> None:
         read_db.execute("UPDATE product SET price = price + 1 WHERE sku = (SELECT min(sku) FROM product)")
     with pytest.raises(ResultsDiffer, match="FROM product"):
         require_same_rows(*parties)
+
+
+def test_the_floor_leaves_each_effect_done_after_one_attempt_and_each_mail_whole(tmp_path: Path) -> None:
+    done = run_floor_with_effects(100, 1, tmp_path, sender_ids=False)
+    folder = DataFolder(tmp_path)
+    with closing(sqlite3.connect(folder.effects_db)) as ledger:
+        states = ledger.execute("SELECT state, attempts, count(*) FROM effects GROUP BY state, attempts").fetchall()
+        mails = [name for (name,) in ledger.execute("SELECT effect_id FROM effects WHERE payload LIKE '%subject%'")]
+        results = [json.loads(result) for (result,) in ledger.execute("SELECT result FROM effects")]
+    assert states == [("done", 1, done.effects)]
+    assert {file.name for file in folder.outbox.iterdir()} == {PURGES, *(f"{name}.eml" for name in mails)}
+    assert all(f"{EFFECT_HEADER}: {name}".encode() in (folder.outbox / f"{name}.eml").read_bytes() for name in mails)
+    assert len(mails) == done.mails
+    lines = (folder.outbox / PURGES).read_bytes()
+    assert lines.count(b"\n") == done.calls
+    starts = {answer["byte"] for result in results if isinstance(result, list) for answer in result}
+    assert len(starts) == done.calls
+    assert all(start == 0 or lines[start - 1 : start] == b"\n" for start in starts)
+
+
+def test_an_effect_or_a_mail_that_differs_is_named(tmp_path: Path) -> None:
+    one, other = DataFolder(tmp_path / "one"), DataFolder(tmp_path / "other")
+    for folder in (one, other):
+        folder.root.mkdir()
+        run_floor_with_effects(50, 1, folder.root, sender_ids=False)
+    assert require_same_effects(one, other) > 50
+    mail = next(other.outbox.glob("*.eml"))
+    mail.rename(mail.with_suffix(".gone"))
+    with pytest.raises(ResultsDiffer, match=mail.name):
+        require_same_effects(one, other)
+    with closing(sqlite3.connect(other.effects_db)) as ledger, ledger:
+        ledger.execute("UPDATE effects SET state = 'sending' WHERE effect_id = ?", (mail.stem,))
+    with pytest.raises(ResultsDiffer, match="FROM effects"):
+        require_same_effects(one, other)
 
 
 def test_the_same_seed_draws_the_same_commands_and_another_one_others() -> None:
