@@ -27,7 +27,7 @@ from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 12_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 2_000, 200, 1, [1, 128, 1024])
+FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 6_000, 200, 1, [1, 128, 1024])
 """Commands, commands with effects, commands a task at most, rounds, tasks."""
 
 
