@@ -12,12 +12,12 @@ It does all that the floor does, and after each batch of 1,000 commands, on the 
     call as a line with an `fdatasync`, as Twofold's provider `directory` does;
 11. records all ends with their results, in a third transaction.
 
-A batch of commands makes at most 1,000 effects, so that this is one batch of effects too. It does not decode the
-events and the payloads that it has in hand, check e-mails and purges, look at the states of effects before it changes
-them, keep the order of a stream's effects, wait for a purge's window (Twofold's is a second, so that more go into one
-call), open the file of purges for each line, retry, or survive a crash between its steps. Registering the consumers is
-off the clock. What it leaves in the ledger and the names of the mails are Twofold's, which `benchmarks.same_rows`
-checks; how the purges fall into calls is not compared, for that follows from the time.
+A batch of commands makes at most 1,000 effects, so that this is one batch of effects too. It does not decode the events
+and the payloads that it has in hand, check e-mails, check purges more than once, look at the states of effects before
+it changes them, keep the order of a stream's effects, wait for a purge's window (Twofold's is a second, so that more go
+into one call), open the file of purges for each line, retry, or survive a crash between its steps. Registering the
+consumers is off the clock. What it leaves in the ledger and the names of the mails are Twofold's, which
+`benchmarks.same_rows` checks; how the purges fall into calls is not compared, for that follows from the time.
 """
 
 import os
