@@ -39,8 +39,14 @@ _EXIT_CODES = "\n".join(("\b", "Exit codes:", *(f"  {code.value:<4}{code.meaning
 def main() -> None:
     """Durable commands, an auditable history and a fast read side, in one process.
 
-    A folder with a config.toml names the domain (`[app] domain = "module:app"`) and where its data is kept. Start with
-    `twofold check`, then `twofold send commands.ndjson`, then `twofold query NAME`.
+    A folder with a config.toml names the domain (`[app] domain = "module:app"`) and where its data is kept.
+
+    \b
+    Examples:
+      twofold check
+      twofold send commands.ndjson
+      twofold query shop.totals
+      twofold status
     """
     configure_logs(sys.stderr)
 
@@ -68,10 +74,16 @@ def check(config: Config) -> None:
         click.echo(f"  {what}: {', '.join(names) or 'none'}")
 
 
-@main.command()
+@main.command(short_help="Send a file of commands, and say what became of them.")
 @configured
 @click.argument("file", type=click.File("rb"))
-@click.option("--wait", type=click.Choice(["accepted", "handled", "projected"]), default="handled", show_default=True)
+@click.option(
+    "--wait",
+    type=click.Choice(["accepted", "handled", "projected"]),
+    default="handled",
+    show_default=True,
+    help="How far each command must have come before its answer is told.",
+)
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
 @as_json_flag
@@ -97,7 +109,7 @@ def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bo
         sys.exit(ExitCode.NOT_DONE)
 
 
-@main.command()
+@main.command(short_help="Put a query to the read database.")
 @configured
 @click.argument("name")
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
@@ -179,7 +191,7 @@ def state(config: Config, stream: str, version: int | None, at: datetime | None,
     show(anyio.run(read_state, domain, config, stream, version, at), as_json=as_json)
 
 
-@main.command()
+@main.command(short_help="Show who has the data folder, and how far everything is.")
 @configured
 @as_json_flag
 def status(config: Config, as_json: bool) -> None:
@@ -197,7 +209,7 @@ def status(config: Config, as_json: bool) -> None:
         click.echo(line)
 
 
-@main.command()
+@main.command(short_help="Verify the whole data folder.")
 @configured
 @click.option("--head", metavar="POSITION:HASH", help="A head that verify printed earlier: it must still be there.")
 @as_json_flag
@@ -221,7 +233,7 @@ def verify(config: Config, head: str | None, as_json: bool) -> None:
         sys.exit(ExitCode.NOT_DONE)
 
 
-@main.command()
+@main.command(short_help="Fill the read database anew.")
 @configured
 @click.option("--back", is_flag=True, help="Let the generation that served before serve again, once it has caught up.")
 @as_json_flag
@@ -248,10 +260,17 @@ def rebuild(config: Config, back: bool, as_json: bool) -> None:
 
 @main.group()
 def log() -> None:
-    """Look into the command log."""
+    """Look into the command log.
+
+    It holds what was accepted, for as long as the settings keep it.
+
+    \b
+    Example:
+      twofold log dump --limit 10
+    """
 
 
-@log.command()
+@log.command(short_help="Print the commands in the log.")
 @configured
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many.")

@@ -16,20 +16,29 @@ from .exit_codes import ExitCode
 __all__ = ["effects"]
 
 
-@click.group()
+@click.group(short_help="See and mend e-mails, purges and calls of your own.")
 def effects() -> None:
-    """See and mend what consumers do outside: e-mails, purges, calls of your own."""
+    """See and mend what consumers do outside: e-mails, purges, calls of your own.
+
+    What is parked was refused for good, or its attempts ran out; a paused consumer was denied access. `list` and `show`
+    read beside a running process; the others need the data folder for themselves.
+
+    \b
+    Examples:
+      twofold effects list --state parked
+      twofold effects retry --consumer order-confirmation
+    """
 
 
 _consumer = click.option("--consumer", metavar="NAME", help="Only those of this consumer.")
 _states = click.Choice(["pending", "sending", "retry", "done", "parked", "discarded"])
 
 
-@effects.command("list")
+@effects.command("list", short_help="List effects with their states and last errors.")
 @configured
 @_consumer
 @click.option("--state", "states", multiple=True, type=_states, help="Only those in this state; may be given again.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most this many.")
 @as_json_flag
 def list_effects(
     config: Config, consumer: str | None, states: tuple[EffectState, ...], limit: int, as_json: bool
@@ -47,7 +56,7 @@ def list_effects(
         tell_effects(found)
 
 
-@effects.command("show")
+@effects.command("show", short_help="Show one effect whole.")
 @configured
 @click.argument("effect_id")
 @as_json_flag
@@ -65,7 +74,7 @@ def show_effect(config: Config, effect_id: str, as_json: bool) -> None:
         tell_effect(found[0])
 
 
-@effects.command("retry")
+@effects.command("retry", short_help="Try parked effects again, at once.")
 @configured
 @click.argument("effect_ids", nargs=-1)
 @_consumer
@@ -81,7 +90,7 @@ def retry_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | N
     _mend(config, effect_ids, consumer, again=True, timeout=timeout)
 
 
-@effects.command("discard")
+@effects.command("discard", short_help="Give up parked effects for good.")
 @configured
 @click.argument("effect_ids", nargs=-1)
 @_consumer
@@ -107,7 +116,7 @@ def _mend(config: Config, effect_ids: tuple[str, ...], consumer: str | None, *, 
         sys.exit(ExitCode.NOT_DONE)
 
 
-@effects.command("resume")
+@effects.command("resume", short_help="Let a paused consumer send again.")
 @configured
 @click.argument("consumer")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")

@@ -1,6 +1,7 @@
 """What is logged has one logger and one style, so that it can be searched for."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,18 @@ def test_every_logger_is_that_of_twofold() -> None:
     assert set(found) == {"structlog.get_logger('twofold')"}
 
 
+def events_logged() -> set[str]:
+    said = (call.args[0] for call in calls(*LEVELS) if call.args)
+    return {str(event.value) for event in said if isinstance(event, ast.Constant)}
+
+
 def test_every_logged_event_is_in_short_lower_case_words() -> None:
-    said = [call.args[0].value for call in calls(*LEVELS) if call.args and isinstance(call.args[0], ast.Constant)]
+    said = events_logged()
     assert "role halted" in said
-    assert [event for event in said if not str(event).replace(" ", "").isalpha() or event != str(event).lower()] == []
+    assert [event for event in said if not event.replace(" ", "").isalpha() or event != event.lower()] == []
+
+
+def test_the_page_for_operators_says_of_every_logged_event_what_to_do() -> None:
+    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([^`]+)` \| (?:info|warning|error|critical)", page, re.MULTILINE)
+    assert set(told) == events_logged()

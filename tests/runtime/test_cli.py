@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click import Command, Context, Group
+from click import Command, Context, Group, Option
 from twofold.runtime.cli import main
 from twofold.runtime.exit_codes import ExitCode
 from twofold.stores.lock import FolderLock
@@ -55,6 +55,20 @@ def test_the_main_help_lists_the_exit_codes_and_how_to_begin() -> None:
     for code in ExitCode:
         assert any(line.split()[:1] == [str(code.value)] for line in help_.splitlines()), code
     assert "twofold check" in help_
+
+
+@pytest.mark.parametrize("name", ["", *(name for name, command in main.commands.items() if isinstance(command, Group))])
+def test_a_groups_help_has_an_example_and_cuts_no_line_short(name: str) -> None:
+    group = main.commands[name] if name else main
+    help_ = group.get_help(Context(group, info_name=f"twofold {name}".strip()))
+    assert f"Example:\n    twofold {name}" in help_ or f"Examples:\n    twofold {name}" in help_
+    assert "..." not in help_.partition("Commands:")[2]
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    options = [option for command in COMMANDS.values() for option in command.params if isinstance(option, Option)]
+    assert len(options) > 20
+    assert [option.name for option in options if not option.help] == []
 
 
 def test_a_good_configuration_is_said_to_be_good(shop: CommandLine) -> None:

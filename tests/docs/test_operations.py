@@ -1,0 +1,66 @@
+"""The page for operators holds: its exit codes are those of the code, and its sessions what comes out."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from twofold.runtime.exit_codes import ExitCode
+
+from tests.doubles.command_line import REPOSITORY, CommandLine
+
+PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+LINES = [{"sku": "85123A", "quantity": 6, "unit_price": "2.55"}]
+ORDER = {
+    "type": "order.place",
+    "id": "order-1-place",
+    "data": {"order_id": "1", "country": "Norway", "customer": "17850", "lines": LINES},
+}
+TIMES_AND_HASHES = r"\d{4}-\d\d-\d\d [\d:.]+Z|\d+\.\d s|\b[0-9a-f]{32,64}\b"
+
+
+@pytest.fixture
+def twofold(tmp_path: Path) -> CommandLine:
+    """Return the command line on a stopped folder with the order of the page."""
+    command_line = CommandLine(tmp_path / "data")
+    sent = command_line.run("send", "-", "--settle", stdin=json.dumps(ORDER).encode())
+    assert sent.code == ExitCode.DONE, sent
+    return command_line
+
+
+def test_the_exit_codes_of_the_page_are_those_of_the_code() -> None:
+    listed = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE, re.MULTILINE)
+    assert listed == [(str(code.value), code.meaning) for code in ExitCode]
+
+
+def test_the_sessions_of_the_page_show_what_comes_out(twofold: CommandLine) -> None:
+    sessions = re.findall(r"^```console\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    steps = [step for session in sessions for step in session.split("$ twofold ")[1:]]
+    assert len(steps) > 5
+    for step in steps:
+        command, _, shown = step.partition("\n")
+        ran = twofold.run(*command.split())
+        assert ran.code == ExitCode.DONE, ran
+        out = ran.out.replace(str(twofold.data), "/srv/shop/data")
+        assert re.sub(TIMES_AND_HASHES, "…", out) == re.sub(TIMES_AND_HASHES, "…", shown), command
+
+
+def test_a_copy_of_a_stopped_folder_is_a_backup_also_without_the_read_database(twofold: CommandLine) -> None:
+    copy = CommandLine(twofold.data.with_name("backup"))
+    shutil.copytree(twofold.data, copy.data)
+    assert copy.run("verify", "--head", twofold.run("verify", "--json").answer["head"]).code == ExitCode.DONE
+    shutil.rmtree(copy.data / "read")
+    assert copy.run("send", "-", "--settle").code == ExitCode.DONE
+    assert copy.run("query", "shop.totals").answer == twofold.run("query", "shop.totals").answer
+    assert copy.run("verify").code == ExitCode.DONE
+
+
+def test_the_generation_that_is_kept_may_be_deleted_while_nothing_runs(twofold: CommandLine) -> None:
+    assert twofold.run("rebuild").code == ExitCode.DONE
+    kept = (twofold.data / "read" / "current").read_text(encoding="utf-8").splitlines()[1]
+    (twofold.data / "read" / kept).unlink()
+    assert twofold.run("query", "shop.totals").code == ExitCode.DONE
+    assert twofold.run("send", "-", "--settle").code == ExitCode.DONE
+    back = twofold.run("rebuild", "--back")
+    assert (back.code, "There is no way back" in back.err) == (ExitCode.NOT_DONE, True)
