@@ -27,7 +27,7 @@ from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 6_000, 200, 1, [1, 128, 1024])
+FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 3_000, 200, 1, [1, 128, 1024])
 """Commands, commands with effects, commands a task at most, rounds, tasks."""
 
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | None]:
     """Return what to measure, and the file for JSON lines."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description="Measure the whole pipeline.")
-    parser.add_argument("--quick", action="store_true", help="fewer commands and one round: under 30 s")
+    parser.add_argument("--quick", action="store_true", help="fewer commands and one round: about half a minute")
     parser.add_argument("--commands", type=int, help="how many commands a run has")
     parser.add_argument("--rounds", type=int, help="how many times all is measured")
     parser.add_argument("--tasks", type=int, nargs="+", help="how many tasks submit")
