@@ -8,6 +8,15 @@ from tests.doubles.command_line import CommandLine
 LISTS = ("top_countries", "top_customers", "top_products")
 
 
+def check_summary(summary: dict[str, Any], figures: dict[str, Any]) -> None:
+    """Assert that the file was sent whole: bad orders were refused, all else was handled, each command once."""
+    assert (len(summary["refused"]), summary["faults"]) == (figures["orders_rejected"], figures["bad_lines"])
+    assert summary["accepted"] == summary["lines"] - figures["orders_rejected"]
+    assert summary["outcomes"] == {"handled": summary["accepted"]}
+    assert summary["accepted"] == figures["orders_placed"] + figures["returns"] + figures["repricings"]
+    assert (summary["unanswered"], summary["rejected"], summary["timed_out"]) == ([], [], 0)
+
+
 def check_figures(shop: CommandLine, figures: dict[str, Any]) -> None:
     """Assert that each query answers as the figures say, as numbers."""
     totals = shop.run("query", "shop.totals", "--json").answer["value"]
