@@ -7,13 +7,14 @@ import anyio
 
 from ..actors.definitions import Domain, EffectDefinition
 from ..actors.delivery import Deliverer
-from ..actors.effect_consumer import EffectConsumer, Quiet
+from ..actors.effect_consumer import EffectConsumer
 from ..actors.event_feed import EventFeed
 from ..actors.function_deliverer import FunctionDeliverer
 from ..actors.kernel.actor import Actor
 from ..actors.kernel.clock import Clock
 from ..actors.kernel.supervisor import Role
 from ..actors.kernel.watermark import Watermark
+from ..actors.quiet import Quiet
 from ..actors.space import Space
 from ..stores.effect_records import EffectState
 from ..stores.errors import TwofoldError

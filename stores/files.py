@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import DiskFull, StorageFailed
 
-__all__ = ["TEMPORARY", "Files", "failing", "is_full", "write_durably"]
+__all__ = ["TEMPORARY", "Files", "failing", "is_full", "place_file", "write_durably"]
 
 TEMPORARY = ".new"
 """Ends the name of a file that is not in place yet; nothing reads such a file, and opening the log removes it."""
@@ -112,7 +112,19 @@ def failing(file: Path, operation: str) -> Iterator[None]:
 
 
 def write_durably(files: Files, path: Path, data: bytes) -> None:
+    """Put a file of `data` at `path`, to last: after a crash the name leads to it, whole.
+
+    Raises as `place_file` does.
+    """
+    place_file(files, path, data)
+    with failing(path.parent, "fsync"):
+        files.sync_folder(path.parent)
+
+
+def place_file(files: Files, path: Path, data: bytes) -> None:
     """Put a file of `data` at `path`: after a crash the name leads to the old file, whole, or to the new one, whole.
+
+    Which one is certain once the folder is synced, which is left to the caller.
 
     Raises:
         DiskFull: there was no room; the old file, if any, stands.
@@ -134,5 +146,3 @@ def write_durably(files: Files, path: Path, data: bytes) -> None:
         with suppress(OSError):  # what is left under a temporary name is removed when the log is next opened
             files.remove(temporary)
         raise DiskFull(path) from error
-    with failing(path.parent, "fsync"):
-        files.sync_folder(path.parent)

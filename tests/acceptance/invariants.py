@@ -169,8 +169,8 @@ def effects_done(data: Path) -> set[str]:
 
 def has_tables(database: Path) -> bool:
     """Tell whether the process lived long enough to make the database and its tables."""
-    if not database.exists():
-        return False
+    if not database.exists() or database.with_name(f"{database.name}-journal").exists():
+        return False  # a journal lies there only before the switch to the write-ahead log
     with closing(read_only(database)) as connection:
         return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 

@@ -35,7 +35,7 @@ POINTS = {
     "after a delivery": ("deliver.after", 7),
     "between a delivery and its end in the ledger": ("conclude.before", 9),
     "after the end of an attempt": ("conclude.after", 9),
-    "after the end of a late attempt": ("conclude.after", 42),
+    "after the end of a late attempt": ("conclude.after", 13),
 }
 
 

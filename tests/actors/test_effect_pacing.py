@@ -133,6 +133,45 @@ async def test_as_many_calls_run_at_once_as_were_asked_for() -> None:
         assert await outside.states() == ["done"] * 5
 
 
+async def test_calls_side_by_side_share_their_commits_and_each_is_begun_before_it_is_made() -> None:
+    outside = Outside(concurrency=8)
+    gates = [outside.deliverer.hold() for _ in range(8)]
+    async with outside.running():
+        outside.happen(*"abcdefgh")
+        await rest()
+        assert await outside.states() == ["sending"] * 8
+        for gate in gates:
+            gate.open()
+        await rest()
+        assert await outside.states() == ["done"] * 8
+        assert (outside.plan.calls["begin"], outside.plan.calls["conclude"]) == (1, 1)
+
+
+async def test_a_call_that_hangs_holds_up_neither_the_others_nor_their_account() -> None:
+    outside = Outside(concurrency=2)
+    gate = outside.deliverer.hold()
+    async with outside.running():
+        outside.happen(*"abcdef")
+        await rest()
+        assert await outside.states() == ["sending"] + ["done"] * 5
+        gate.open()
+        await rest()
+        assert await outside.states() == ["done"] * 6
+
+
+async def test_what_stands_in_sending_at_a_crash_is_what_the_calls_held_and_is_parked_where_twice_is_worse() -> None:
+    outside = Outside(concurrency=3, largest_call=2, at_most_once=True)
+    for _ in range(3):
+        outside.deliverer.hold()
+    async with outside.running(stops=False):
+        outside.happen(*"abcdefgh")
+        await rest()
+    assert await outside.states() == ["sending"] * 6 + ["pending"] * 2
+    async with outside.running():
+        await rest()
+        assert await outside.states() == ["parked"] * 6 + ["done"] * 2
+
+
 async def test_a_rate_is_kept_and_never_made_up_for() -> None:
     outside = Outside(rate=2.0, concurrency=10)
     async with outside.running():

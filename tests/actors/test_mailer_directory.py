@@ -84,6 +84,35 @@ async def test_a_mail_is_delivered_only_once_its_name_is_synced(outbox: Path) ->
     assert seen == [False, True]  # the folder's own name, then the mail's
 
 
+async def test_mails_of_a_call_are_written_together_and_the_folder_is_synced_once_for_all(outbox: Path) -> None:
+    outbox.mkdir()
+    files, synced = FaultyFiles(), list[int]()
+    files.faults["sync_folder"] = lambda: synced.append(len(names_in(outbox)))
+    mailer = Mailer(DirectoryTransport(outbox, files), "shop@example.org", 16)
+    deliveries = await mailer.deliver([effect(name=f"{number}") for number in range(16)])
+    assert [type(each) for each in deliveries] == [Delivered] * 16
+    assert synced[-1] == 16
+    assert len(synced) <= 2  # the first mail may find nobody waiting behind it
+
+
+async def test_one_mail_that_cannot_be_written_is_tried_again_and_its_neighbours_lie_there(outbox: Path) -> None:
+    files = FaultyFiles()
+    files.faults["write"] = fail_once(errno.EIO)
+    mailer = Mailer(DirectoryTransport(outbox, files), "shop@example.org", 16)
+    deliveries = await mailer.deliver([effect(name=f"{number}") for number in range(5)])
+    assert sorted(type(each).__name__ for each in deliveries) == ["Delivered"] * 4 + ["TryAgain"]
+    left = [each for each in range(5) if isinstance(deliveries[each], Delivered)]
+    assert [name for name in names_in(outbox) if name.endswith(".eml")] == [f"{each}.eml" for each in left]
+
+
+async def test_no_mail_is_delivered_whose_name_was_not_synced(outbox: Path) -> None:
+    outbox.mkdir()
+    files = FaultyFiles()
+    files.faults["sync_folder"] = fail_once(errno.EIO)
+    [delivery] = await Mailer(DirectoryTransport(outbox, files), "shop@example.org", 1).deliver([effect()])
+    assert isinstance(delivery, TryAgain)
+
+
 async def test_a_folder_that_cannot_be_made_is_tried_again(outbox: Path) -> None:
     outbox.write_text("a file in its place")
     [delivery] = await open_mailer(MailSettings(), outbox).deliver([effect()])

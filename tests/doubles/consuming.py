@@ -11,10 +11,11 @@ import msgspec
 from twofold import App, EventMeta
 from twofold.actors.definitions import EffectDefinition
 from twofold.actors.delivery import Delivered, Delivery
-from twofold.actors.effect_consumer import EffectConsumer, Quiet
+from twofold.actors.effect_consumer import EffectConsumer
 from twofold.actors.event_feed import EventFeed
 from twofold.actors.kernel.supervisor import RestartPolicy, Role
 from twofold.actors.kernel.watermark import Watermark
+from twofold.actors.quiet import Quiet
 from twofold.actors.space import Space
 from twofold.runtime.testing import VirtualClock
 from twofold.stores.chain import seal
