@@ -18,6 +18,7 @@ from ..stores.records import EventRecord, Position
 from .attempts import failures_before
 from .definitions import Domain, EffectDefinition
 from .delivery import Deliverer
+from .effect_notices import EffectNotices
 from .effect_sender import EffectSender
 from .event_feed import EventFeed
 from .kernel.actor import Actor
@@ -69,8 +70,9 @@ class EffectConsumer(Actor[EventRecord]):
         self._keep_done = keep_done
         self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._window_end = 0.0
+        self._notices = EffectNotices(definition.name, clock)
         self._sender = EffectSender(
-            definition, ledger, deliverer, quiet, space, clock, self._random, reached=self._reached
+            definition, ledger, deliverer, quiet, self._notices, space, clock, self._random, reached=self._reached
         )
         self._schedule = self._sender.schedule
 
@@ -82,6 +84,8 @@ class EffectConsumer(Actor[EventRecord]):
     async def start(self) -> None:
         found = await self._ledger.open_consumer(self._definition.name, self._start)
         self.cursor, self._sender.paused = found.cursor, found.paused
+        if found.paused is not None:
+            self._notices.paused(found.paused)
         after = (0, -1)
         while page := await self._ledger.unfinished(self._definition.name, after, _READ_AT_ONCE):
             await self._take_up(page)
@@ -94,6 +98,7 @@ class EffectConsumer(Actor[EventRecord]):
             self._follow,
             self._sender.begin_what_is_due,
             self._sender.record_ends,
+            self._notices.tell,
             self._watch_projection,
             self._forget,
         )
@@ -114,6 +119,7 @@ class EffectConsumer(Actor[EventRecord]):
                 self._schedule.add(scheduled, due)
             else:
                 self._schedule.add_parked(scheduled)
+                self._notices.parked(effect.effect_id, effect.parked)
         self._sender.wake()
         self._quiet.rendered.rise(position)
 
@@ -154,6 +160,8 @@ class EffectConsumer(Actor[EventRecord]):
             ends = [Conclusion(record.effect_id, "parked", _UNKNOWN_END) for record in unknown]
             await self._space.write(lambda: self._ledger.conclude(ends, self.clock.now()))
             parked |= {record.effect_id for record in unknown}
+            for record in unknown:
+                self._notices.parked(record.effect_id, _UNKNOWN_END)
         for record in page:
             failures = failures_before(record, self._definition.retry)
             effect = Scheduled(record.effect_id, record.position, record.ordinal, record.stream, failures)

@@ -20,6 +20,7 @@ from ..stores.records import Position
 from .attempts import conclusion_of, delay_after, is_own_failure
 from .definitions import EffectDefinition
 from .delivery import Deliverer, Delivery, Paused, TryAgain, reason_of, storable_reason
+from .effect_notices import EffectNotices
 from .kernel.clock import Clock
 from .quiet import Quiet
 from .schedule import Schedule, Scheduled
@@ -40,6 +41,7 @@ class EffectSender:
         ledger: EffectLedger,
         deliverer: Deliverer,
         quiet: Quiet,
+        notices: EffectNotices,
         space: Space,
         clock: Clock,
         random: Random,
@@ -53,6 +55,7 @@ class EffectSender:
         self._ledger = ledger
         self._deliverer = deliverer
         self._quiet = quiet
+        self._notices = notices
         self._space = space
         self._clock = clock
         self._random = random
@@ -160,6 +163,7 @@ class EffectSender:
                 self.schedule.finish(effect, now)
             elif end.state == "parked":
                 self.schedule.park(effect)
+                self._notices.parked(effect.effect_id, end.error)
             else:
                 due = now + delay_after(effect, delivery, self._definition.retry, self._random)
                 self.schedule.delay(effect, due, failed=is_own_failure(delivery))
@@ -171,6 +175,8 @@ class EffectSender:
             self._not_before = max(self._not_before, now + pause)
         if pauses:
             name, why = self._definition.name, storable_reason(pauses[0])
+            if self.paused is None:
+                self._notices.paused(why)
             self.paused = why
             await self._space.write(lambda: self._ledger.pause(name, why))
 

@@ -1,5 +1,6 @@
 """What is logged: a form for people and one for programs, of Twofold's own lines and of those of libraries."""
 
+import base64
 import errno
 import io
 import json
@@ -15,13 +16,15 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
-from twofold import Config, Runtime
+from twofold import App, Config, Email, EventMeta, Runtime
 from twofold.runtime.config import DataSettings
 from twofold.runtime.exit_codes import ExitCode
 from twofold.runtime.logs import configure_logs
 
-from tests.doubles.accounts import OpenAccount, accounts_app
+from tests.doubles.accounts import AccountOpened, OpenAccount, accounts_app
 from tests.doubles.command_line import ENVIRONMENT
+from tests.doubles.smtp_server import smtp_server
+from tests.doubles.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -189,3 +192,47 @@ def test_a_wrong_command_line_of_a_service_is_told_as_everywhere() -> None:
     ran = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == ExitCode.USAGE
     assert ran.stderr.startswith("Usage: ")
+
+
+CANARY = "hunter2-canary"
+
+
+def account_mails() -> App:
+    app = accounts_app()
+
+    @app.email("welcome")
+    def welcome(event: AccountOpened, meta: EventMeta) -> Email:
+        return Email(to=f"{event.owner}@example.com", subject="Welcome", text=f"Account {meta.key}")
+
+    return app
+
+
+async def test_no_line_holds_a_secret_also_where_the_access_is_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(CANARY)
+    secret.chmod(0o600)
+    stream = io.StringIO()
+    logged_to(stream, logging.DEBUG)
+    with smtp_server(auth_require_tls=False) as server:
+        (tmp_path / "config.toml").write_text(
+            f'[mail]\ntransport = "smtp"\nsender = "bank@example.com"\nhost = "{server.host}"\nport = {server.port}\n'
+            'security = "none"\nusername = "bank"\npassword = { file = "password" }\n'
+        )
+        config = Config.load(tmp_path / "config.toml", {})
+        log.info("settings", config=config, mail=config.mail, shown=repr(config))
+        async with Runtime(account_mails(), config) as runtime:
+            await runtime.submit(OpenAccount("1", "Ada"), wait="handled")
+            await until(lambda: "consumer paused" in stream.getvalue())
+    [paused] = [line for line in lines(stream) if line["event"] == "consumer paused"]
+    assert (paused["level"], paused["consumer"]) == ("error", "welcome")
+    assert "twofold effects resume welcome" in paused["next"]
+    for form in (CANARY, base64.b64encode(CANARY.encode()).decode(), base64.b64encode(b"\0bank\0" + CANARY.encode())):
+        assert str(form) not in stream.getvalue()
+
+
+def test_a_secret_that_stands_in_the_settings_itself_is_refused_and_not_logged(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'[mail]\npassword = "{CANARY}"\n[cdn]\ntoken = "{CANARY}"\n')
+    code, [line] = serve(tmp_path, "pass")
+    assert code == ExitCode.CONFIGURATION
+    assert "mail.password" in line["cause"]
+    assert CANARY not in str(line)
