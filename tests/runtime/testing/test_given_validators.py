@@ -82,10 +82,10 @@ def test_all_faults_can_be_named_in_their_order() -> None:
 
 def test_one_fault_alone_is_not_two() -> None:
     with pytest.raises(AssertionError) as failed:
-        given(ADA).when(Deposit("1", Decimal("-0.001"))).refused("amount.too_fine", path="amount")
+        given(ADA).when(Deposit("1", Decimal("-0.001"))).refused("amount.not_positive", path="amount")
     assert str(failed.value) == (
         "Deposit was expected to be refused with\n"
-        "  amount amount.too_fine\n"
+        "  amount amount.not_positive\n"
         "and it was refused before the log:\n"
         "  amount amount.not_positive amount='-0.001'\n"
         "  amount amount.too_fine"
