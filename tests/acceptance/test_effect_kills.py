@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 from collections import Counter
 from contextlib import closing
@@ -15,7 +16,7 @@ from twofold.stores.lock import lock_holder
 
 from tests.acceptance import effect_driver
 from tests.acceptance.effect_driver import CONSUMERS
-from tests.acceptance.invariants import has_tables, read_only
+from tests.acceptance.invariants import has_tables, read_db_file, read_only, read_position
 from tests.doubles.command_line import CommandLine, Finished, Running
 
 EVENTS = 40
@@ -77,19 +78,19 @@ class Outside:
         ]
         assert sorted(rows) == sorted(expected)
         ids = {name: {row[3] for row in rows if row[0] == name} for name in CONSUMERS}
-        calls, purges = self._calls(), self._purges()
-        assert (set(calls), set(purges), self._mails()) == (ids["calls"], ids["pages"], ids["mails"])
+        calls, purges = self._calls(), self.purges()
+        assert (set(calls), set(purges), self.mails()) == (ids["calls"], ids["pages"], ids["mails"])
         twice = {each for each, count in (calls + purges).items() if count > 1}
         assert twice <= self._unknown, "one that had its end was made again"
 
     def _calls(self) -> Counter[str]:
         return Counter(self._deliveries.read_text().split()) if self._deliveries.exists() else Counter()
 
-    def _purges(self) -> Counter[str]:
+    def purges(self) -> Counter[str]:
         lines = (self._shop.data / "outbox" / "purges.jsonl").read_text().splitlines()
         return Counter(effect for line in lines for effect in json.loads(line)["effects"])
 
-    def _mails(self) -> set[str]:
+    def mails(self) -> set[str]:
         return {file.stem for file in (self._shop.data / "outbox").glob("*.eml")}
 
 
@@ -125,3 +126,18 @@ def test_kills_at_random_moments_lose_no_effect_and_double_only_what_was_being_s
     last = outside.start(EVENTS * KILLS).finished()
     assert last.code == 0, last
     outside.check_settled(EVENTS * KILLS)
+
+
+@pytest.mark.timeout(60)
+def test_a_page_is_not_dropped_while_something_holds_up_the_read_database(shop: CommandLine, folder: Path) -> None:
+    outside = Outside(shop, folder)
+    assert outside.start(10).finished().code == 0
+    with closing(sqlite3.connect(read_db_file(shop.data), isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        process = outside.start(EVENTS)
+        process.until(lambda: len(outside.mails()) == EVENTS)
+        process.signal(signal.SIGKILL)
+        outside.check_killed(process.finished())
+        assert (read_position(shop.data), len(outside.purges())) == (10, 10)
+    assert outside.start(EVENTS).finished().code == 0
+    outside.check_settled(EVENTS)
