@@ -13,7 +13,7 @@ from msgspec import Struct
 from twofold import App, CommandRefused, Config, Context, JsonCommand, Receipt, Runtime, ValidatorFailed
 from twofold.actors.admission import LARGEST_COMMAND
 from twofold.runtime.config import DataSettings
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 from twofold.stores.records import CommandRecord
 from twofold.stores.segments.frame import MAX_BODY
 
@@ -143,7 +143,7 @@ def commands() -> Iterator[Any]:
 @pytest.mark.parametrize(("command", "code"), list(commands()))
 async def test_a_malformed_command_is_refused_with_its_fault(command: Any, code: str) -> None:
     folder = MemoryFolder()
-    async with Runtime(anything_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(anything_app(), folder=folder) as runtime:
         with pytest.raises(CommandRefused) as refused:
             await runtime.submit(command, command_id="x")
         assert [fault.code for fault in refused.value.faults] == [code]
@@ -174,7 +174,7 @@ async def test_a_malformed_command_is_refused_with_its_fault(command: Any, code:
 )
 async def test_what_the_log_could_not_read_back_beside_a_command_is_refused(envelope: Any, code: str) -> None:
     folder = MemoryFolder()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         with pytest.raises(CommandRefused) as refused:
             await runtime.submit(OpenAccount("1", "Ada"), **envelope)
         assert [fault.code for fault in refused.value.faults] == [code]
@@ -186,21 +186,21 @@ async def test_what_the_log_could_not_read_back_beside_a_command_is_refused(enve
     [("a\nb", "U+000A,"), ("a\u3000b", "U+3000 IDEOGRAPHIC SPACE,"), ("a\u200db", "U+200D ZERO WIDTH JOINER,")],
 )
 async def test_the_character_that_a_key_may_not_hold_is_named(key: str, named: str) -> None:
-    async with Runtime(accounts_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(accounts_app()) as runtime:
         with pytest.raises(CommandRefused, match=re.escape(f"the key holds {named} which is no printable character")):
             await runtime.submit(OpenAccount(key, "Ada"))
 
 
 @pytest.mark.parametrize("data", [None, 5, ["a"]])
 async def test_json_that_is_no_bytes_is_answered_and_harms_nobody(data: Any) -> None:
-    async with Runtime(anything_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(anything_app()) as runtime:
         with pytest.raises(ValidatorFailed):
             await runtime.submit(JsonCommand("any", data))
         assert runtime.statistics()[0].restarts == 0
 
 
 async def test_a_bug_in_the_commands_own_type_is_the_answer_to_that_command_alone() -> None:
-    async with Runtime(anything_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(anything_app()) as runtime:
         bug, unwanted, fine = await runtime.submit_many(
             [JsonCommand("touchy", b'{"key":"%s"}' % key) for key in (b"bug", b"no", b"fine")]
         )
@@ -211,7 +211,7 @@ async def test_a_bug_in_the_commands_own_type_is_the_answer_to_that_command_alon
 
 
 async def test_what_is_just_within_the_bounds_is_taken() -> None:
-    async with Runtime(anything_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(anything_app()) as runtime:
         answers = await runtime.submit_many(
             [
                 Anything("k" * 200, whole=2**63 - 1, exact=Decimal("9" * 64)),
@@ -249,7 +249,7 @@ async def test_objects_are_seen_as_they_come_back_from_their_stored_form() -> No
     items = [1, 2]
     command = Anything("1", many=items, number=1)  # type: ignore[arg-type]
     folder = MemoryFolder()
-    async with Runtime(app, open_stores=folder.open) as runtime, anyio.create_task_group() as tasks:
+    async with MemoryRuntime(app, folder=folder) as runtime, anyio.create_task_group() as tasks:
         tasks.start_soon(runtime.submit, command)
         await anyio.lowlevel.checkpoint()
         items.append(3)

@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 from twofold import App, Context, Runtime
 from twofold.runtime.config import Config, HandlerSettings
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 from twofold.stores.errors import WrongCursor
 from twofold.stores.records import CommandRecord
 
@@ -74,7 +74,7 @@ async def test_time_and_new_ids_are_those_of_the_log_record_however_often_it_is_
 async def test_events_and_states_are_seen_as_they_come_back_whether_cached_or_loaded(cached: int) -> None:
     seen: list[object] = []
     config = Config(handler=HandlerSettings(batch=1, cached_states=cached))
-    async with Runtime(notes_app(seen), config, open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(notes_app(seen), config) as runtime:
         for n in range(3):
             await runtime.submit(Note("1"), command_id=f"c{n}", wait="handled")
             await runtime.submit(Note("2"), wait="handled")
@@ -86,12 +86,12 @@ async def test_events_and_states_are_seen_as_they_come_back_whether_cached_or_lo
 
 async def test_another_version_of_a_decider_folds_its_states_anew() -> None:
     folder, seen = MemoryFolder(), list[object]()
-    async with Runtime(notes_app(seen), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(notes_app(seen), folder=folder) as runtime:
         await runtime.submit_many([Note("1") for _ in range(3)], wait="handled")
     before = (await folder.events.states(["note-1"]))["note-1"]
     for version, folded in ((1, 1), (2, 4 + 1)):
         del seen[:]
-        async with Runtime(notes_app(seen, version), open_stores=folder.open) as runtime:
+        async with MemoryRuntime(notes_app(seen, version), folder=folder) as runtime:
             await runtime.submit(Note("1"), wait="handled")
         assert len([event for event in seen if isinstance(event, Noted)]) == folded
     after = (await folder.events.states(["note-1"]))["note-1"]

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
-from twofold import CommandRefused, Receipt, Reject, Runtime, ValidatorFailed
-from twofold.runtime.testing import MemoryFolder
+from twofold import CommandRefused, Receipt, Reject, ValidatorFailed
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 
 from tests.doubles.accounts import CloseAccount, Deposit, OpenAccount, accounts_app
 
@@ -33,7 +33,7 @@ async def test_all_faults_of_all_validators_are_told_in_order() -> None:
     async def says_nothing(command: OpenAccount) -> None:
         return None
 
-    async with Runtime(app, open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(app) as runtime:
         with pytest.raises(CommandRefused) as refused:
             await runtime.submit(OpenAccount("1", "Ada"))
     codes = [fault.code for fault in refused.value.faults]
@@ -53,7 +53,7 @@ async def test_validators_that_wait_run_at_once_and_the_order_of_the_commands_is
         await all_there.wait()
 
     folder = MemoryFolder()
-    async with Runtime(app, open_stores=folder.open) as runtime:
+    async with MemoryRuntime(app, folder=folder) as runtime:
         answers = await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(5)])
         assert [answer.offset for answer in answers if isinstance(answer, Receipt)] == [1, 2, 3, 4, 5]
     logged = await folder.log.read(0, 10)
@@ -75,7 +75,7 @@ async def test_a_validator_that_raises_fails_its_own_command_only(waits: bool) -
         def look(command: OpenAccount) -> list[Reject]:
             return [5] if command.owner == "bad" else []  # type: ignore[list-item]
 
-    async with Runtime(app, open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(app) as runtime:
         good, bad, closed = await runtime.submit_many(
             [OpenAccount("1", "good"), OpenAccount("2", "bad"), CloseAccount("1")], command_ids=["g", "b", "c"]
         )

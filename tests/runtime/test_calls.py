@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import twofold
 from twofold import NotRunning, Runtime, TwofoldError
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 
 from tests.doubles.accounts import OpenAccount, accounts_app
 
@@ -28,7 +28,7 @@ ADA = OpenAccount("1", "Ada")
 )
 async def test_a_wrong_wait_or_timeout_is_refused_before_anything_is_handed_over(wrong: Any, told: str) -> None:
     folder = MemoryFolder()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         with pytest.raises(ValueError, match=re.escape(told)):
             await runtime.submit(ADA, **wrong)
         with pytest.raises(ValueError, match=re.escape(told)):
@@ -37,14 +37,14 @@ async def test_a_wrong_wait_or_timeout_is_refused_before_anything_is_handed_over
 
 
 async def test_a_query_with_a_wrong_timeout_is_refused_though_it_need_not_wait() -> None:
-    async with Runtime(accounts_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(accounts_app()) as runtime:
         with pytest.raises(ValueError, match="not '1'"):
             await runtime.query("accounts", timeout="1")  # type: ignore[arg-type]
 
 
 async def test_ids_that_are_not_as_many_as_the_commands_are_counted_and_nothing_is_handed_over() -> None:
     folder = MemoryFolder()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         with pytest.raises(ValueError, match="2 command_ids for 1 command: give one for each"):
             await runtime.submit_many([ADA], command_ids=["a", "b"])
     assert folder.log.end() == 0
@@ -79,7 +79,7 @@ async def refuse_all(runtime: Runtime) -> None:
 
 
 async def test_before_its_block_and_after_it_every_method_says_that_the_runtime_is_not_running() -> None:
-    runtime = Runtime(accounts_app(), open_stores=MemoryFolder().open)
+    runtime = MemoryRuntime(accounts_app())
     await refuse_all(runtime)
     async with runtime:
         await runtime.submit(ADA)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from twofold import App, Config, Context, NoSuchVersion, Runtime, UnknownStream, UnreadableStream
 from twofold.runtime import history
 from twofold.runtime.config import DataSettings
-from twofold.runtime.testing import MemoryFolder, VirtualClock
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime, VirtualClock
 from twofold.stores.records import CommandRecord
 
 from tests.doubles.accounts import Account, AccountOpened, Deposit, Deposited, OpenAccount, accounts_app
@@ -23,7 +23,7 @@ MICROSECONDS = int(START.timestamp() * 1_000_000)
 async def three_days(folder: MemoryFolder) -> None:
     """Open an account on the first day, and pay 1 into it on the second and 2 on the third."""
     clock = VirtualClock(START)
-    async with Runtime(accounts_app(), clock=clock, open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), clock=clock, folder=folder) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), command_id="o1", wait="handled", principal="ada")
         for amount in (1, 2):
             clock.advance(86_400)
@@ -33,7 +33,7 @@ async def three_days(folder: MemoryFolder) -> None:
 async def test_a_history_tells_what_happened_when_and_by_whom() -> None:
     folder = MemoryFolder()
     await three_days(folder)
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         opened, first, second = await runtime.history("account-1")
     assert (opened.event, first.event, second.event) == (
         AccountOpened("Ada"),
@@ -50,7 +50,7 @@ async def test_a_state_is_told_at_any_version_and_time(monkeypatch: pytest.Monke
     monkeypatch.setattr(history, "_READ_AT_ONCE", at_once)
     folder = MemoryFolder()
     await three_days(folder)
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         balances = [(await runtime.state("account-1", version=version)).state.balance for version in range(4)]
         assert balances == [0, 0, 1, 3]
         assert (await runtime.state("account-1", version=0)).state == Account()
@@ -74,7 +74,7 @@ async def test_a_wall_clock_that_went_back_leaves_no_gap_in_a_state() -> None:
             CommandRecord("d2", "account.deposit", "account-1", paid, b"digest", times[2]),
         ]
     )
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.settled()
         found = await runtime.state("account-1", at=START + timedelta(seconds=7))
     assert (found.version, found.state.balance) == (1, 0), "the third event follows the second, which is later"
@@ -145,7 +145,7 @@ def library(*, event: type = Borrowed, refused: str = "") -> App:
 
 
 async def borrowed(folder: MemoryFolder) -> None:
-    async with Runtime(library(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(library(), folder=folder) as runtime:
         for book in ("Emma", "Kim"):
             await runtime.submit(Borrow("ada", book), wait="handled")
 
@@ -153,7 +153,7 @@ async def borrowed(folder: MemoryFolder) -> None:
 async def test_an_event_whose_schema_changed_is_named_with_its_place_and_what_to_do() -> None:
     folder = MemoryFolder()
     await borrowed(folder)
-    async with Runtime(library(event=BorrowedLater), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(library(event=BorrowedLater), folder=folder) as runtime:
         for ask in (runtime.history, runtime.state):
             with pytest.raises(UnreadableStream, match=r"does not decode: .*`until`.* Register the event as") as raised:
                 await ask("member-ada")
@@ -163,7 +163,7 @@ async def test_an_event_whose_schema_changed_is_named_with_its_place_and_what_to
 async def test_an_event_at_which_evolve_raises_is_named_and_what_lies_before_it_can_be_seen() -> None:
     folder = MemoryFolder()
     await borrowed(folder)
-    async with Runtime(library(refused="Kim"), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(library(refused="Kim"), folder=folder) as runtime:
         with pytest.raises(
             UnreadableStream, match=r"version 2 \(book\.borrowed\) makes evolve raise KeyError\('Kim'\)"
         ):

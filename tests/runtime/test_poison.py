@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 from twofold import App, Claim, Config, Context, EventMeta, ProjectorHalted, Reject, Runtime, Statement, sql
 from twofold.runtime.config import DataSettings
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 from twofold.stores.errors import DiskFull, StorageFailed
 from twofold.stores.records import CommandRecord, Outcome
 
@@ -161,7 +161,7 @@ async def outcomes(runtime: Runtime, count: int) -> list[Outcome]:
 async def test_a_rule_gone_wrong_fails_its_command_alone(how: str) -> None:
     folder = MemoryFolder()
     await folder.log.append([do(0, "1", "well"), do(1, "1", how), do(2, "1", "well"), do(3, "2", "well")])
-    async with Runtime(poisonous(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(poisonous(), folder=folder) as runtime:
         await runtime.settled()
         assert [each.status for each in await outcomes(runtime, 4)] == ["handled", "failed", "handled", "handled"]
         assert (await runtime.state("thing-1")).state == State(2, "well")
@@ -194,7 +194,7 @@ async def test_a_claim_taken_within_the_batch_is_taken(tmp_path: Path) -> None:
     await folder.log.append(
         [CommandRecord(f"c{n}", "account.open", f"account-{n}", data % n, b"digest", 1) for n in range(3)]
     )
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.settled()
         found = await outcomes(runtime, 3)
     assert [(each.status, [fault.code for fault in each.faults]) for each in found] == [
@@ -214,7 +214,7 @@ async def test_a_command_whose_type_is_no_longer_registered_fails_and_says_so() 
             CommandRecord("c3", "account.open", "account-1", b'{"account":"1","owner":"Ada"}', b"digest", 1),
         ]
     )
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.settled()
         found = await outcomes(runtime, 4)
     assert [each.status for each in found] == ["failed", "failed", "failed", "handled"]

@@ -20,7 +20,7 @@ from twofold import (
     UnknownQuery,
 )
 from twofold.runtime.config import DataSettings, ProjectorSettings, QuerySettings
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 from twofold.stores.errors import ForeignAwait, QueryTimeout, StatementFailed
 
 from tests.doubles.accounts import Deposit, OpenAccount, accounts_app
@@ -62,7 +62,7 @@ async def test_rows_and_position_come_from_one_snapshot(config: Config) -> None:
 
 async def test_after_a_start_a_query_waits_for_the_head_that_was_found() -> None:
     folder, plan = MemoryFolder(), Plan()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(3)], wait="handled")
     apply = plan.hold("apply")  # the read database starts anew, at position 0
     async with Runtime(accounts_app(), open_stores=planned(plan, folder.open)) as runtime:

@@ -20,7 +20,7 @@ from twofold import (
     Runtime,
 )
 from twofold.runtime.config import DataSettings, HandlerSettings
-from twofold.runtime.testing import MemoryFolder
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 from twofold.stores.errors import StorageFailed
 from twofold.stores.records import CommandRecord
 
@@ -204,14 +204,14 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("first", "second"), SAME)
 async def test_what_is_equal_after_decoding_is_the_same_command(first: bytes, second: bytes) -> None:
-    async with Runtime(notes_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(notes_app()) as runtime:
         await runtime.submit(JsonCommand("note", first), command_id="n")
         assert (await runtime.submit(JsonCommand("note", second), command_id="n")).repeated
 
 
 @pytest.mark.parametrize(("first", "second"), DIFFERENT)
 async def test_what_differs_after_decoding_is_another_command(first: bytes, second: bytes) -> None:
-    async with Runtime(notes_app(), open_stores=MemoryFolder().open) as runtime:
+    async with MemoryRuntime(notes_app()) as runtime:
         await runtime.submit(JsonCommand("note", first), command_id="n")
         with pytest.raises(CommandIdReused):
             await runtime.submit(JsonCommand("note", second), command_id="n")
@@ -248,7 +248,7 @@ async def test_what_was_under_way_at_a_crash_keeps_its_id_from_the_first_moment(
 
 async def test_what_the_handler_handles_while_the_validator_reads_back_is_under_way_no_more() -> None:
     plan, folder = Plan(), MemoryFolder()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), command_id="o1", wait="handled")
     data = b'{"account":"1","amount":"5"}'
     await folder.log.append([CommandRecord("d1", "account.deposit", "account-1", data, b"digest", 1)])
@@ -274,7 +274,7 @@ async def test_an_id_that_stands_twice_in_the_log_gets_one_outcome_and_one_set_o
     record = CommandRecord("o1", "account.open", "account-1", data, b"digest", 1)
     other = CommandRecord("o2", "account.open", "account-2", data.replace(b"1", b"2"), b"digest", 1)
     await folder.log.append([record, other, record])
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.settled()
         outcome = await runtime.outcome("o1")
         assert outcome is not None

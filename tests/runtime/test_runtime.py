@@ -15,7 +15,7 @@ from twofold.runtime.config import (
     ValidatorSettings,
 )
 from twofold.runtime.exit_codes import ExitCode, exit_code_of
-from twofold.runtime.testing import MemoryFolder, VirtualClock
+from twofold.runtime.testing import MemoryFolder, MemoryRuntime, VirtualClock
 from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
 from twofold.stores.records import CommandRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
@@ -348,9 +348,9 @@ async def test_two_runtimes_in_one_process_know_nothing_of_each_other(tmp_path: 
 
 async def test_it_runs_on_stores_in_memory_too() -> None:
     folder = MemoryFolder()
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         await runtime.submit(OpenAccount("1", "Ada"), wait="projected")
-    async with Runtime(accounts_app(), open_stores=folder.open) as runtime:
+    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
         assert (await runtime.query("accounts")).value == ["1"]
 
 
