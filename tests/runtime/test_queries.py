@@ -62,8 +62,8 @@ async def test_rows_and_position_come_from_one_snapshot(config: Config) -> None:
 
 async def test_after_a_start_a_query_waits_for_the_head_that_was_found() -> None:
     folder, plan = MemoryFolder(), Plan()
-    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
-        await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(3)], wait="handled")
+    async with MemoryRuntime(accounts_app(), folder=folder) as before:
+        await before.submit_many([OpenAccount(str(n), "Ada") for n in range(3)], wait="handled")
     apply = plan.hold("apply")  # the read database starts anew, at position 0
     async with Runtime(accounts_app(), open_stores=planned(plan, folder.open)) as runtime:
         answers: list[Answer] = []

@@ -248,8 +248,8 @@ async def test_what_was_under_way_at_a_crash_keeps_its_id_from_the_first_moment(
 
 async def test_what_the_handler_handles_while_the_validator_reads_back_is_under_way_no_more() -> None:
     plan, folder = Plan(), MemoryFolder()
-    async with MemoryRuntime(accounts_app(), folder=folder) as runtime:
-        await runtime.submit(OpenAccount("1", "Ada"), command_id="o1", wait="handled")
+    async with MemoryRuntime(accounts_app(), folder=folder) as before:
+        await before.submit(OpenAccount("1", "Ada"), command_id="o1", wait="handled")
     data = b'{"account":"1","amount":"5"}'
     await folder.log.append([CommandRecord("d1", "account.deposit", "account-1", data, b"digest", 1)])
     gate = plan.hold("log_read/1000")  # the validator's look at what is unhandled; the handler reads in fewer
