@@ -4,15 +4,20 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# What serving needs, without the tools of those who change it: a first run is not to wait for them.
+RUNNABLE := $(VENV)/.runnable
 # The package as a user has it: an editable install of the root is a finder that mypy and import-linter cannot follow.
 INSTALLED := build/installed
 
 .NOTPARALLEL:
-.PHONY: help install test lint pytest installed types layers coverage format clean
+.PHONY: help run install test lint pytest installed types layers coverage format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 12
+
+run: $(RUNNABLE)  ## serve the example shop on http://127.0.0.1:8080 (ARGS="--data /tmp/shop" passes on)
+	@exec $(VENV)/bin/twofold run $(ARGS)
 
 install: $(READY)  ## everything in .venv, `twofold` included
 
@@ -21,6 +26,11 @@ test: lint pytest types layers  ## every check: style, tests, types and layers
 $(READY): pyproject.toml
 	@PYTHON="$(PYTHON)" .ci/virtualenv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(RUNNABLE)
+
+$(RUNNABLE): pyproject.toml
+	@PYTHON="$(PYTHON)" .ci/virtualenv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 lint: $(READY)  ## style and format

@@ -57,6 +57,8 @@ def digest_of(name: str, type_: type) -> Digest:
 def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
     """Return what spells values of a type in the one way, or ``None`` if the stored form does."""
     match info:
+        case inspect.Metadata(type=described):  # a title or examples, which say nothing of what is equal
+            return _spelling_of(described, known)
         case inspect.DecimalType():
             return _spell_decimal
         case inspect.StructType():

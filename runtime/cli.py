@@ -8,23 +8,23 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import click
 import msgspec
 
-from ..actors.submission import Stage
 from .app import App
 from .command import as_json_flag, configured, show
 from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
-from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state, read_time
+from .history import read_time
+from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state
 from .logs import configure_logs
 from .rebuild_command import run_rebuild, tell_rebuilt
-from .send_command import run_send
 from .status import read_status
+from .submitting_cli import run, send
 from .verify_command import run_verify, tell_report
 
 __all__ = ["main"]
@@ -72,41 +72,6 @@ def check(config: Config) -> None:
         ("consumers of effects", domain.effects),
     ):
         click.echo(f"  {what}: {', '.join(names) or 'none'}")
-
-
-@main.command(short_help="Send a file of commands, and say what became of them.")
-@configured
-@click.argument("file", type=click.File("rb"))
-@click.option(
-    "--wait",
-    type=click.Choice(["accepted", "handled", "projected"]),
-    default="handled",
-    show_default=True,
-    help="How far each command must have come before its answer is told.",
-)
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
-@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
-@as_json_flag
-def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
-    """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
-
-    A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
-    after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
-    none (no room, no time) or its handler failed.
-
-    \b
-    Examples:
-      twofold send orders.ndjson --wait projected
-      generate-orders | twofold send - --settle --json
-    """
-    app = load_domain(config, App)
-    summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
-    if as_json:
-        show(summary, as_json=True)
-    if summary.interrupted:
-        sys.exit(ExitCode.INTERRUPTED)
-    if not summary.complete:
-        sys.exit(ExitCode.NOT_DONE)
 
 
 @main.command(short_help="Put a query to the read database.")
@@ -291,3 +256,5 @@ def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
 
 
 main.add_command(effects)
+main.add_command(run)
+main.add_command(send)

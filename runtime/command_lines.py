@@ -14,7 +14,7 @@ from ..stores.records import Fault
 __all__ = ["LONGEST_LINE", "CommandLine", "Line", "LineReader", "blocks"]
 
 LONGEST_LINE = 16 << 20
-"""The most bytes of a line; a longer one is refused and skipped."""
+"""The most bytes of a line in a file; a longer one is refused and skipped."""
 
 _READ_AT_ONCE = 256 << 10
 _FORM = '{"type": NAME, "id": ID, "data": {…}}'
@@ -32,14 +32,25 @@ class Line(NamedTuple):
     """One line that is not empty: a command, or the fault that keeps it from being one."""
 
     number: int
-    command: CommandLine | None
-    fault: Fault | None
+    said: CommandLine | Fault
+
+    @property
+    def command(self) -> CommandLine | None:
+        """The command, if it is one."""
+        return self.said if isinstance(self.said, CommandLine) else None
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault, if it is no command."""
+        return self.said if isinstance(self.said, Fault) else None
 
 
 class LineReader:
     """Makes lines of blocks of bytes, wherever these were cut. Empty lines are counted and left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        """Refuse and skip lines of more than `longest` bytes."""
+        self._longest = longest
         self._decode = msgspec.json.Decoder(CommandLine).decode
         self._number = 0
         self._rest = b""
@@ -50,7 +61,7 @@ class LineReader:
         *whole, self._rest = (self._rest + block).split(b"\n")
         for text in whole:
             yield from self._read(text)
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > self._longest:
             self._rest, self._is_too_long = b"", True
 
     def end(self) -> Iterator[Line]:
@@ -60,15 +71,15 @@ class LineReader:
 
     def _read(self, text: bytes) -> Iterator[Line]:
         self._number += 1
-        if self._is_too_long or len(text) > LONGEST_LINE:
+        if self._is_too_long or len(text) > self._longest:
             self._is_too_long = False
-            fault = Fault("line.too_long", "", f"the line has more than {LONGEST_LINE} bytes")
-            yield Line(self._number, None, fault)
+            fault = Fault("line.too_long", "", f"the line has more than {self._longest} bytes")
+            yield Line(self._number, fault)
         elif text.strip():
             try:
-                yield Line(self._number, self._decode(text), None)
+                yield Line(self._number, self._decode(text))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                yield Line(self._number, None, Fault("line.malformed", "", f"{error}; a line is {_FORM}"))
+                yield Line(self._number, Fault("line.malformed", "", f"{error}; a line is {_FORM}"))
 
 
 async def blocks(source: BinaryIO, progress: Callable[[int], None]) -> AsyncIterator[bytes]:

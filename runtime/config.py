@@ -20,6 +20,7 @@ from ..actors.cdn_settings import CdnSettings, InvalidCdnSettings, check_cdn_set
 from ..actors.mail_settings import MailSettings
 from ..actors.quantities import read_duration, read_size
 from ..stores.errors import TwofoldError
+from .addresses import read_loopback
 from .settings import ConfigError, Given, given_by_environment, given_by_table, nearest, read_sections
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DataSettings",
     "DomainFailed",
     "HandlerSettings",
+    "HttpSettings",
     "LogSettings",
     "ProjectorSettings",
     "QuerySettings",
@@ -45,6 +47,8 @@ Size: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 50, extra={"read": read_size
 Age: TypeAlias = Annotated[float, Meta(ge=0, le=100 * 366 * 86400, extra={"read": read_duration})]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
 Connections: TypeAlias = Annotated[int, Meta(ge=1, le=64)]
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
+Host: TypeAlias = Annotated[str, Meta(extra={"read": read_loopback})]
 
 
 class DomainFailed(ConfigError):
@@ -127,6 +131,19 @@ class QuerySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a query may hold its snapshot."""
 
 
+class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where `twofold run` listens, and how much may be under way at once."""
+
+    host: Host = "127.0.0.1"
+    """An address of this machine itself. Others are refused, since nobody is asked who they are."""
+    port: Port = 8080
+    """0 takes one that is free, and says which."""
+    connections: Count = 1024
+    """How many connections may be open at the same time; one more is answered 503."""
+    request_timeout: Duration = 30.0
+    """How long the head of a request may take to come, and then its body."""
+
+
 class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How often and how fast a failed actor is replaced."""
 
@@ -153,6 +170,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     cdn: CdnSettings = CdnSettings()
     queries: QuerySettings = QuerySettings()
+    http: HttpSettings = HttpSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     file: Path | None = None
     """The file that was read, if there was one."""

@@ -117,7 +117,10 @@ class Decider(Generic[S]):
                 f"{self.category}: {command.__name__} has no field {name!r} for the key of its stream. "
                 "Name it with key={Type: field}."
             )
-        if not isinstance(inspect.type_info(field.type), inspect.StrType):
+        info = inspect.type_info(field.type)
+        if isinstance(info, inspect.Metadata):
+            info = info.type
+        if not isinstance(info, inspect.StrType):
             raise RegistrationError(f"{self.category}: the key {command.__name__}.{name} is no str, but {field.type}.")
         return name
 

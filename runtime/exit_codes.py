@@ -5,7 +5,7 @@ from typing import Self
 
 from ..stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
 from .config import ConfigError
-from .failures import CoreFailed
+from .failures import AddressInUse, CoreFailed
 from .signatures import RegistrationError
 
 __all__ = ["ExitCode", "exit_code_of"]
@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     STORAGE_FAILED = 6, "the device failed"
     NO_SPACE = 7, "the device is full"
     CORE_FAILED = 8, "the validator or the command handler failed again and again"
+    ADDRESS_IN_USE = 9, "nothing can listen on the address that is set"
     INTERRUPTED = 130, "stopped by a signal, in order"
 
 
@@ -45,6 +46,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (StorageFailed, ExitCode.STORAGE_FAILED),
     (DiskFull, ExitCode.NO_SPACE),
     (CoreFailed, ExitCode.CORE_FAILED),
+    (AddressInUse, ExitCode.ADDRESS_IN_USE),
 )
 
 

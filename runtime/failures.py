@@ -1,9 +1,9 @@
-"""What ends a runtime, and what is raised where none is at work."""
+"""What ends a runtime, what keeps it from starting, and what is raised where none is at work."""
 
 from ..actors.kernel.supervisor import CoreRoleFailed, cause_of
 from ..stores.errors import Corruption, StorageFailed, TwofoldError
 
-__all__ = ["FATAL", "CoreFailed", "NotRunning", "failure_of"]
+__all__ = ["FATAL", "AddressInUse", "CoreFailed", "NotRunning", "failure_of"]
 
 FATAL = (StorageFailed, Corruption, CoreRoleFailed)
 """What an actor raises that ends all of them."""
@@ -15,6 +15,17 @@ class CoreFailed(TwofoldError):
     def __init__(self, failed: CoreRoleFailed) -> None:
         self.role, self.restarts, self.cause = failed.role, failed.restarts, failed.cause
         super().__init__(str(failed))
+
+
+class AddressInUse(TwofoldError):
+    """The server cannot listen where it is to."""
+
+    def __init__(self, host: str, port: int, reason: object) -> None:
+        self.host, self.port = host, port
+        super().__init__(
+            f"Nothing can listen on {host}, port {port}: {reason}. Stop what does, or set another port: "
+            "[http] port, or TWOFOLD_HTTP__PORT."
+        )
 
 
 class NotRunning(TwofoldError):

@@ -14,7 +14,7 @@ from ..stores.errors import TwofoldError
 from ..stores.protocols import EventStore
 from ..stores.records import EventRecord, Offset, Position, StreamId, Version, split_stream
 
-__all__ = ["NoSuchVersion", "RecordedEvent", "StreamState", "UnknownStream", "history_of", "state_of"]
+__all__ = ["NoSuchVersion", "RecordedEvent", "StreamState", "UnknownStream", "history_of", "read_time", "state_of"]
 
 _READ_AT_ONCE = 1000
 
@@ -55,6 +55,8 @@ class StreamState(Struct, frozen=True):
 
     stream: StreamId
     version: Version
+    position: Position
+    """That of the event `version`, or 0 where the state is the initial one."""
     state: Any
 
 
@@ -90,18 +92,19 @@ async def state_of(
     if version is not None and version < 0:
         raise ValueError(f"A version is 0 or more, and not {version}.")
     loaded = Loaded(0, decider.initial())
-    newest = 0
+    newest = position = 0
     while page := await store.read_stream(stream, newest, _READ_AT_ONCE):
         newest = page[-1].version
         wanted = _up_to(page, version, at)
         loaded = fold(decider, wanted, loaded)
+        position = wanted[-1].position if wanted else position
         if len(wanted) < len(page):
             break
     if not newest:
         raise UnknownStream(stream, "nothing has happened under that key")
     if version is not None and version > newest:
         raise NoSuchVersion(stream, version, newest)
-    return StreamState(stream, loaded.version, loaded.state)
+    return StreamState(stream, loaded.version, position, loaded.state)
 
 
 def _up_to(page: Sequence[EventRecord], version: Version | None, at: datetime | None) -> Sequence[EventRecord]:
@@ -139,3 +142,18 @@ def _recorded(domain: Domain, record: EventRecord) -> RecordedEvent:
 def _event_of(definition: EventDefinition | None, record: EventRecord, data: str) -> Any:
     """Return an event as its type, or as plain JSON where its type is not registered any more."""
     return msgspec.json.decode(data) if definition is None else read_event(definition, record, data)
+
+
+def read_time(text: str) -> datetime:
+    """Return the time that `text` tells.
+
+    Raises:
+        ValueError: it tells none, or leaves open in which time zone.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time. Write 2011-05-31T12:00:00Z, say.") from None
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone. Write 2011-05-31T12:00:00Z, say.")
+    return time

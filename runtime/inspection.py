@@ -34,7 +34,6 @@ __all__ = [
     "put_query",
     "read_history",
     "read_state",
-    "read_time",
 ]
 
 
@@ -151,21 +150,6 @@ async def read_state(
     """Return the state of `stream`, the newest or an earlier one."""
     async with open_events(config) as events:
         return await state_of(domain, events, stream, version=version, at=at)
-
-
-def read_time(text: str) -> datetime:
-    """Return the time that `text` tells.
-
-    Raises:
-        ValueError: it tells none, or leaves open in which time zone.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no time. Write 2011-05-31T12:00:00Z, say.") from None
-    if time.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone. Write 2011-05-31T12:00:00Z, say.")
-    return time
 
 
 def dump_log(config: Config, after: Offset, limit: int | None) -> Iterator[DumpedCommand]:

@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 from anyio import CancelScope, Lock
 from anyio.abc import TaskGroup
+from msgspec import structs
 
 from ..actors.command_handler import CommandHandler
 from ..actors.definitions import Domain
@@ -25,7 +26,8 @@ from ..stores.records import Position
 from .announcements import Progress
 from .config import Config
 from .effects import Effects
-from .queries import NotProjected, ProjectorHalted, ask
+from .queries import NotProjected, ProjectorHalted, Rebuilding, ask
+from .readiness import Readiness, troubles_of
 from .rebuilds import Rebuilds
 from .stores import Stores
 
@@ -130,6 +132,17 @@ class Pipeline:
     def progress(self) -> Progress:
         """Return how far each store is, at this moment."""
         return Progress(self._stores.log.end(), self.handled.value, self.feed.head, self.projected.value)
+
+    def readiness(self) -> Readiness:
+        """Return whether everything is at work, and how far it is."""
+        troubles = troubles_of((self.validator, self.handler, self.projector))
+        if self._space.is_short:
+            troubles.append("The device is full: nothing is taken in before there is room.")
+        try:
+            self.refuse_while_filling()
+        except Rebuilding as rebuilding:
+            troubles.append(str(rebuilding))
+        return Readiness(not troubles, tuple(troubles), **structs.asdict(self.progress()))
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""

@@ -1,118 +1,42 @@
-"""Runtime: opens the stores, starts the actors, and stops them in order."""
+"""Runtime: what can be asked of a domain at work."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-import anyio
 import msgspec
-from anyio import CancelScope
 
 from ..actors.domain import Answer
 from ..actors.filling import RebuildProgress, Report
-from ..actors.kernel.clock import Clock, SystemClock
-from ..actors.kernel.deadlines import Deadlines
-from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
 from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
-from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
+from ..actors.submission import Receipt, Stage, Submission
 from ..stores.records import Outcome, Position, StreamId, Version
-from .announcements import Announcements
-from .app import App
-from .config import Config
-from .failures import FATAL, NotRunning, failure_of
 from .history import RecordedEvent, StreamState, history_of, state_of
-from .pipeline import Pipeline
+from .lifecycle import Lifecycle
 from .queries import ask
-from .stores import OpenStores, Stores, open_folder
-from .submitting import check_timeout, check_wait, ids_for
+from .readiness import NOT_RUNNING, Readiness
+from .submitting import AnswerToCommand, Posted, check_timeout, check_wait, ids_for, post, submit
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 __all__ = ["Runtime"]
 
 
-class Runtime:
+class Runtime(Lifecycle):
     """A domain at work: `async with Runtime(app, config) as runtime`.
 
     It starts no server, installs no signal handler and configures no logging. Leaving the block stops everything in
     order: what was accepted is handled and projected first, up to `stop_limit` seconds; what is left then waits in
     the log for the next start. When a core role fails for good, the block is cancelled and the failure raised from it.
-    Outside the block every method raises `NotRunning`.
+    Outside the block every method raises `NotRunning`, but for `readiness` and `asgi`.
 
     Raises:
         Locked, FolderRefused, SchemaTooNew, LedgerGone, DiskFull: it cannot start.
         Corruption, StorageFailed: the data folder is damaged, or its device failed.
         CoreFailed: the validator or the command handler failed again and again.
     """
-
-    def __init__(
-        self,
-        app: App,
-        config: Config | None = None,
-        *,
-        clock: Clock | None = None,
-        open_stores: OpenStores = open_folder,
-        stop_limit: float = 60.0,
-    ) -> None:
-        self._domain = app.domain()
-        self._config = config or Config()
-        self._clock: Clock = clock or SystemClock()
-        self._open_stores = open_stores
-        self._stop_limit = stop_limit
-        self._deadlines = Deadlines(self._clock)
-        self._stack = AsyncExitStack()
-        self._announcements: Announcements
-        self._stores: Stores
-        self._pipeline: Pipeline
-        self._head_at_open: Position = 0
-        self._is_running = False
-
-    async def __aenter__(self) -> Self:
-        self._announcements = Announcements(self._clock, self._config.data.dir)
-        try:
-            async with AsyncExitStack() as stack:
-                stack.callback(self._announcements.stopped)
-                self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
-                self._head_at_open = (await self._stores.events.head()).position
-                self._pipeline = Pipeline(self._domain, self._config, self._clock, self._stores, self._head_at_open)
-                await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
-                self._announcements.started(self._pipeline.progress())
-                self._stack = stack.pop_all()
-        except BaseExceptionGroup as group:
-            raise failure_of(group) from group
-        self._is_running = True
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        with CancelScope(shield=True), self._announcements.stopping(self._pipeline.progress):
-            await self._pipeline.stop(self._stop_limit)
-        try:
-            return await self._stack.__aexit__(kind, error, traceback)
-        except BaseExceptionGroup as group:
-            worst = group.subgroup(FATAL)
-            if worst is not None:
-                raise failure_of(worst) from group
-            _, others = group.split(lambda each: each is error)
-            if others is not None:
-                raise
-            return False  # the block's own error passes through as it is
-        finally:
-            self._is_running = False
-
-    @property
-    def _at_work(self) -> Pipeline:
-        if not self._is_running:
-            raise NotRunning
-        return self._pipeline
-
-    @property
-    def _running_stores(self) -> Stores:
-        if not self._is_running:
-            raise NotRunning
-        return self._stores
 
     async def submit(
         self,
@@ -150,15 +74,33 @@ class Runtime:
             principal=principal,
             correlation_id=correlation_id,
         )
-        try:
-            validator.tell(submission)
-        except MailboxFull:
-            raise Overloaded("The validator's mailbox", self._config.validator.mailbox) from None
-        except MailboxClosed:
-            raise Stopping from None
-        if timeout is not None:
-            self._deadlines.add(submission, timeout)
-        return await submission.reply.wait()
+        return await submit(validator, submission, self._deadlines, timeout)
+
+    async def post(
+        self,
+        command: Any,
+        *,
+        command_id: str | None = None,
+        wait: Stage = "accepted",
+        timeout: float | None = 30.0,
+        principal: str | None = None,
+        correlation_id: str | None = None,
+    ) -> Posted:
+        """Hand a command over, waiting for room where there is none, and return before it is answered.
+
+        Commands are admitted in the order in which they are posted, so a long row of them can be sent without waiting
+        for each. `timeout` counts from then.
+
+        Raises:
+            ValueError: `wait` is no stage, or `timeout` no time.
+        """
+        validator = self._at_work.validator
+        check_wait(wait)
+        check_timeout(timeout)
+        submission = Submission(
+            command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id
+        )
+        return await post(validator, submission, self._deadlines, timeout)
 
     async def submit_many(
         self,
@@ -169,37 +111,21 @@ class Runtime:
         timeout: float | None = 30.0,
         principal: str | None = None,
         correlation_id: str | None = None,
-    ) -> list[Receipt | NotAccepted | OutcomeUnknown]:
+    ) -> list[AnswerToCommand]:
         """Submit commands in order, waiting for room where there is none, and return what became of each.
 
-        What `submit` raises stands in the list in place of a receipt. `timeout` counts from the last one's submission.
+        What `submit` raises stands in the list in place of a receipt. `timeout` counts for each from its submission.
 
         Raises:
             ValueError: `wait` is no stage, `timeout` no time, or the `command_ids` are not as many as the commands.
         """
-        validator = self._at_work.validator
-        check_wait(wait)
-        check_timeout(timeout)
         commands = list(commands)
-        submissions = [
-            Submission(command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id)
+        common: Any = {"wait": wait, "timeout": timeout, "principal": principal, "correlation_id": correlation_id}
+        posted = [
+            await self.post(command, command_id=command_id, **common)
             for command, command_id in zip(commands, ids_for(commands, command_ids), strict=True)
         ]
-        for submission in submissions:
-            try:
-                await validator.send(submission)
-            except MailboxClosed:
-                submission.refuse(Stopping())
-        answers: list[Receipt | NotAccepted | OutcomeUnknown] = []
-        for submission in submissions:
-            if timeout is not None:
-                self._deadlines.add(submission, timeout)
-        for submission in submissions:
-            try:
-                answers.append(await submission.reply.wait())
-            except (NotAccepted, OutcomeUnknown) as error:
-                answers.append(error)
-        return answers
+        return [await each.answer() for each in posted]
 
     async def query(
         self, name: str, /, *, min_position: Position | None = None, timeout: float | None = 30.0, **parameters: object
@@ -216,14 +142,18 @@ class Runtime:
             ProjectorHalted: it will not get there, because a projection failed.
             QueryFailed, QueryTimeout, StatementFailed, ForeignAwait: it could not be answered.
         """
-        pipeline = self._at_work
-        check_timeout(timeout)
-        pipeline.refuse_while_filling()
-        await pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
-        answer = await ask(self._domain, self._stores.read, name, parameters)
-        if pipeline.projector.state != "halted":
-            return answer
-        return msgspec.structs.replace(answer, projector_halted=str(pipeline.projector.failure))
+        return await self._query(name, parameters, min_position, timeout, strict=True)
+
+    async def query_text(
+        self,
+        name: str,
+        parameters: Mapping[str, str],
+        *,
+        min_position: Position | None = None,
+        timeout: float | None = 30.0,
+    ) -> Answer:
+        """Run a query whose parameters are texts, as they come in a URL; otherwise as `query` does."""
+        return await self._query(name, parameters, min_position, timeout, strict=False)
 
     async def history(self, stream: StreamId) -> list[RecordedEvent]:
         """Return all events of a stream, oldest first.
@@ -249,6 +179,16 @@ class Runtime:
     async def outcome(self, command_id: str) -> Outcome | None:
         """Return what became of a command, or ``None`` while it is not handled or was never accepted."""
         return (await self._running_stores.events.outcomes([command_id])).get(command_id)
+
+    def readiness(self) -> Readiness:
+        """Return whether everything is at work, what is not, and how far log, events and read database are."""
+        return self._pipeline.readiness() if self._is_running else NOT_RUNNING
+
+    def asgi(self) -> "ASGIApp":
+        """Return the HTTP interface as an application to mount in another one, or to serve, while this runs."""
+        from .http.application import application  # noqa: PLC0415 - Starlette loads on first use
+
+        return application(self)
 
     async def settled(self) -> None:
         """Return once all that was accepted before the call is handled, and its events are projected.
@@ -303,3 +243,21 @@ class Runtime:
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""
         return self._at_work.statistics()
+
+    async def _query(
+        self,
+        name: str,
+        parameters: Mapping[str, object],
+        min_position: Position | None,
+        timeout: float | None,
+        *,
+        strict: bool,
+    ) -> Answer:
+        pipeline = self._at_work
+        check_timeout(timeout)
+        pipeline.refuse_while_filling()
+        await pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
+        answer = await ask(self._domain, self._stores.read, name, parameters, strict=strict)
+        if pipeline.projector.state != "halted":
+            return answer
+        return msgspec.structs.replace(answer, projector_halted=str(pipeline.projector.failure))

@@ -1,14 +1,70 @@
-"""How a submission may be called: what is wrong there is said before anything is handed over."""
+"""Handing commands to the validator: how a submission may be called, its deadline, and the answer that it gets."""
 
 from collections.abc import Iterable, Sequence
-from typing import get_args
+from typing import Any, TypeAlias, get_args
 
-from ..actors.submission import Stage
+from ..actors.kernel.deadlines import Deadlines
+from ..actors.kernel.mailbox import MailboxClosed, MailboxFull
+from ..actors.kernel.supervisor import Role
+from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
 from .wording import counted
 
-__all__ = ["check_timeout", "check_wait", "ids_for"]
+__all__ = ["AnswerToCommand", "Posted", "check_timeout", "check_wait", "ids_for", "post", "submit"]
+
+AnswerToCommand: TypeAlias = Receipt | NotAccepted | OutcomeUnknown
+"""What becomes of one of many commands: its receipt, or what stands in its place."""
 
 _STAGES = get_args(Stage)
+
+
+class Posted:
+    """A command that was handed over, and whose answer is still to come."""
+
+    __slots__ = ("_submission",)
+
+    def __init__(self, submission: Submission) -> None:
+        self._submission = submission
+
+    @property
+    def command_id(self) -> str:
+        """The id under which its answer can be asked for later."""
+        return self._submission.command_id
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether `answer` returns at once."""
+        return self._submission.ended
+
+    async def answer(self) -> AnswerToCommand:
+        """Return its receipt once it is there, or the error that `Runtime.submit` would raise."""
+        try:
+            return await self._submission.reply.wait()
+        except (NotAccepted, OutcomeUnknown) as error:
+            return error
+
+
+async def submit(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> Receipt:
+    """Put `submission` into the validator's mailbox, at once, and return its receipt; raises as `Runtime.submit`."""
+    try:
+        validator.tell(submission)
+    except MailboxFull:
+        raise Overloaded("The validator's mailbox", validator.actor.mailbox.capacity) from None
+    except MailboxClosed:
+        raise Stopping from None
+    if timeout is not None:
+        deadlines.add(submission, timeout)
+    return await submission.reply.wait()
+
+
+async def post(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> Posted:
+    """Put `submission` into the validator's mailbox, waiting for room where there is none."""
+    try:
+        await validator.send(submission)
+    except MailboxClosed:
+        submission.refuse(Stopping())
+    if timeout is not None:
+        deadlines.add(submission, timeout)
+    return Posted(submission)
 
 
 def check_wait(wait: object) -> None:
@@ -31,7 +87,7 @@ def check_timeout(timeout: object) -> None:
         raise ValueError(f"A timeout is a number of seconds, 0 or more, or None, not {timeout!r}.")
 
 
-def ids_for(commands: Sequence[object], command_ids: Iterable[str | None] | None) -> Sequence[str | None]:
+def ids_for(commands: Sequence[Any], command_ids: Iterable[str | None] | None) -> Sequence[str | None]:
     """Return an id, or ``None``, for each of `commands`.
 
     Raises:

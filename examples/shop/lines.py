@@ -1,7 +1,8 @@
 """What orders and returns have in common: lines of goods, and the names and bounds of their fields.
 
 Bounds that stand in a type are checked while a command is decoded, which stops at the first fault. What a person should
-be told of all at once, each bad line of an order, is left to a validator.
+be told of all at once, each bad line of an order, is left to a validator. The examples go into the first commands that
+`twofold run` proposes.
 """
 
 from collections.abc import Iterable
@@ -12,12 +13,13 @@ from msgspec import Meta, Struct
 
 from .money import LARGEST_AMOUNT, is_amount
 
-__all__ = ["Country", "Customer", "DocumentId", "Line", "Lines", "Sku", "is_sound", "total"]
+__all__ = ["Country", "Customer", "DocumentId", "Line", "Lines", "Price", "Sku", "is_sound", "total"]
 
-DocumentId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
-Sku: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
-Customer: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
-Country: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+DocumentId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, examples=["1001"])]
+Sku: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, examples=["85123A"])]
+Customer: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, examples=["17850"])]
+Country: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, examples=["Norway"])]
+Price: TypeAlias = Annotated[Decimal, Meta(examples=["2.55"])]
 
 
 class Line(Struct, frozen=True):
@@ -27,8 +29,8 @@ class Line(Struct, frozen=True):
     """
 
     sku: Sku
-    quantity: int
-    unit_price: Decimal
+    quantity: Annotated[int, Meta(examples=[6])]
+    unit_price: Price
 
 
 Lines: TypeAlias = Annotated[tuple[Line, ...], Meta(max_length=5_000)]

@@ -7,7 +7,7 @@ from msgspec import Struct
 from twofold import Context, Reject
 
 from .application import app
-from .lines import Sku
+from .lines import Price, Sku
 from .money import is_amount
 
 __all__ = ["Product", "ProductRepriced", "RepriceProduct", "decide", "evolve", "price_is_sellable"]
@@ -17,7 +17,7 @@ class RepriceProduct(Struct, frozen=True):
     """A product is to cost this much from now on; its first price makes it a product of the shop."""
 
     sku: Sku
-    price: Decimal
+    price: Price
 
 
 class ProductRepriced(Struct, frozen=True):

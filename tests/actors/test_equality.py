@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Meta, Struct
 from twofold.actors.codec import Codec
 
 pytestmark = pytest.mark.timeout(60)
@@ -95,3 +95,18 @@ def test_the_wire_name_counts() -> None:
     one, other = Codec("one", Line), Codec("other", Line)
     line = Line("A", Decimal(1))
     assert one.digest(line, one.encode(line)) != other.digest(line, other.encode(line))
+
+
+class Described(Struct, frozen=True):
+    sku: Annotated[str, Meta(description="what it is called", examples=["85123A"])]
+    price: Annotated[Decimal, Meta(examples=["2.55"])]
+
+
+def test_a_type_that_is_described_digests_as_before() -> None:
+    data = b'{"sku":"A","price":"1.50"}'
+    assert digest_of(Described, data) == digest_of(Line, data)
+
+
+def digest_of(type_: type[Any], data: bytes) -> bytes:
+    codec = Codec("line", type_)
+    return codec.digest(codec.decode(data), data)

@@ -53,7 +53,9 @@ async def test_ids_that_are_not_as_many_as_the_commands_are_counted_and_nothing_
 CALLS: dict[str, Callable[[Runtime], Awaitable[object]]] = {
     "submit": lambda runtime: runtime.submit(ADA),
     "submit_many": lambda runtime: runtime.submit_many([ADA]),
+    "post": lambda runtime: runtime.post(ADA),
     "query": lambda runtime: runtime.query("accounts"),
+    "query_text": lambda runtime: runtime.query_text("accounts", {}),
     "history": lambda runtime: runtime.history("account-1"),
     "state": lambda runtime: runtime.state("account-1"),
     "outcome": lambda runtime: runtime.outcome("o1"),
@@ -67,6 +69,10 @@ AT_ONCE: dict[str, Callable[[Runtime], object]] = {
     "rebuilding": lambda runtime: runtime.rebuilding(),
     "statistics": lambda runtime: runtime.statistics(),
 }
+
+
+ANYWHERE = {"asgi", "readiness"}
+"""What serves while a runtime starts and stops, and says so itself."""
 
 
 async def refuse_all(runtime: Runtime) -> None:
@@ -84,7 +90,7 @@ async def test_before_its_block_and_after_it_every_method_says_that_the_runtime_
     async with runtime:
         await runtime.submit(ADA)
     await refuse_all(runtime)
-    assert CALLS.keys() | AT_ONCE.keys() == {name for name in vars(Runtime) if not name.startswith("_")}
+    assert CALLS.keys() | AT_ONCE.keys() | ANYWHERE == {name for name in vars(Runtime) if not name.startswith("_")}
 
 
 def test_every_error_that_the_runtime_says_it_raises_can_be_imported_and_caught() -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from msgspec import Struct
+from msgspec import Meta, Struct
 from twofold import App, Ask, Context, EventMeta, ReadDb, RegistrationError, Reject, Statement, sql
 from twofold.runtime.decider import Decider
 
@@ -114,6 +114,14 @@ class NumberKey(Struct, frozen=True):
 
 class NeedsValue(Struct, frozen=True):
     value: int
+
+
+class DescribedKey(Struct, frozen=True):
+    account: Annotated[str, Meta(max_length=20, examples=["1"])]
+
+
+def test_a_key_may_have_bounds_and_examples() -> None:
+    thing(commands={"do": DescribedKey})()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The HTTP interface: what a client asks of a runtime, and a server for it."""

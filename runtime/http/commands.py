@@ -1,0 +1,59 @@
+"""`POST /commands/{type}`: one command a request."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...actors.admission import LARGEST_COMMAND
+from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
+from ..submitting import AnswerToCommand
+from .problems import Problem, answer_problem
+from .requests import Readings, Seconds, read_body, read_options, require_type, text_header
+from .service import Service
+from .telling import tell_command
+
+__all__ = ["CommandOptions", "SendCommand"]
+
+BODY_SECONDS = 30.0
+
+
+class CommandOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of a command may say."""
+
+    wait: Stage = "accepted"
+    timeout: Seconds = 30.0
+    expected_version: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+
+
+class SendCommand:
+    """Takes a command, waits as long as its sender asks, and tells how far it has come."""
+
+    def __init__(self, service: Service, readings: Readings) -> None:
+        self._service = service
+        self._readings = readings
+
+    async def answer(self, request: Request) -> Response:
+        """Submit the command in `request`, and tell what became of it."""
+        require_type(request, "application/json")
+        options = read_options(request, CommandOptions)
+        command_id = text_header(request, "Idempotency-Key")
+        body = await read_body(request, self._readings, LARGEST_COMMAND, BODY_SECONDS)
+        answer: AnswerToCommand
+        try:
+            answer = await self._service.submit(
+                JsonCommand(request.path_params["type"], body),
+                command_id=command_id,
+                wait=options.wait,
+                timeout=options.timeout,
+                expected_version=options.expected_version,
+                correlation_id=text_header(request, "Correlation-Id"),
+            )
+        except (NotAccepted, OutcomeUnknown) as error:
+            answer = error
+        told = tell_command(answer, options.wait)
+        if isinstance(told, Problem):
+            return answer_problem(told)
+        return Response(msgspec.json.encode(told), told.status, media_type="application/json")

@@ -1,0 +1,147 @@
+"""`POST /commands`: a stream of commands, a line each, and a line of answer for each, in order, while more come in.
+
+Reading and answering are two tasks with a bounded row of commands between them. A client that does not take its answers
+is read no further, so nothing piles up here: a client reads while it sends, or sends no more than a few hundred lines
+at a time.
+"""
+
+from typing import TypeAlias
+
+import anyio
+import msgspec
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from msgspec import Struct
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ...actors.admission import LARGEST_COMMAND
+from ...actors.submission import JsonCommand, Stage, Stopping
+from ...stores.records import Fault
+from ..command_lines import Line, LineReader
+from ..submitting import Posted
+from .problems import Problem, ProblemFound, kind_of_fault, problem, problem_of
+from .requests import SILENCE, Readings, Seconds, read_blocks, read_options, require_type, text_header
+from .service import Service
+from .telling import tell_command
+
+__all__ = ["StreamCommands"]
+
+MEDIA_TYPE = "application/x-ndjson"
+LONGEST_LINE = LARGEST_COMMAND + (64 << 10)
+"""A command, and the line's own words around it."""
+MOST_UNANSWERED = 2048
+"""Commands of one stream that are under way at the same time."""
+ANSWER_BYTES = 32 << 10
+"""Answers are sent when so much of them is there, or when the next one is not there yet."""
+
+Row: TypeAlias = tuple[int, Posted | Problem]
+
+encode = msgspec.json.Encoder().encode
+
+
+class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of a stream of commands may say, of all of them."""
+
+    wait: Stage = "accepted"
+    timeout: Seconds = 30.0
+
+
+class StreamCommands:
+    """Takes a stream of commands and answers each."""
+
+    def __init__(self, service: Service, readings: Readings) -> None:
+        self._service = service
+        self._readings = readings
+
+    async def answer(self, request: Request) -> Response:
+        """Return the exchange that answers `request`."""
+        require_type(request, MEDIA_TYPE, "application/ndjson", "application/jsonl")
+        options = read_options(request, StreamOptions)
+        return Exchange(self._service, self._readings, request, options, text_header(request, "Correlation-Id"))
+
+
+class Exchange(Response):
+    """One stream of commands, and the answers to them."""
+
+    def __init__(
+        self,
+        service: Service,
+        readings: Readings,
+        request: Request,
+        options: StreamOptions,
+        correlation_id: str | None,
+    ) -> None:
+        super().__init__(media_type=MEDIA_TYPE)
+        del self.headers["content-length"]
+        self._service = service
+        self._readings = readings
+        self._request = request
+        self._options = options
+        self._correlation_id = correlation_id
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        into, rows = anyio.create_memory_object_stream[Row](MOST_UNANSWERED)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._read, into)
+            await self._answer_in_order(rows, send)
+
+    async def _read(self, into: MemoryObjectSendStream[Row]) -> None:
+        """Hand each command over as it comes, and, where the reading ends early, say why in a last line."""
+        lines = LineReader(LONGEST_LINE)
+        number = 0
+        with into:
+            try:
+                with self._readings.reading() as reading:
+                    async for block in read_blocks(self._request):
+                        for line in lines.feed(block):
+                            number = line.number
+                            await into.send(await self._hand_over(line))
+                if reading.cancelled_caught:
+                    raise Stopping
+                for line in lines.end():
+                    number = line.number
+                    await into.send(await self._hand_over(line))
+            except (ProblemFound, Stopping) as error:
+                await into.send((number + 1, problem_of(error, line=number + 1)))
+            except ClientDisconnect:
+                return  # what was handed over goes on
+
+    async def _hand_over(self, line: Line) -> Row:
+        number, said = line
+        if isinstance(said, Fault):
+            return number, problem(kind_of_fault(said), said.message, line=number, faults=(said,))
+        posted = await self._service.post(
+            JsonCommand(said.type, bytes(said.data)),
+            command_id=said.id,
+            wait=self._options.wait,
+            timeout=self._options.timeout,
+            correlation_id=self._correlation_id,
+        )
+        return number, posted
+
+    async def _answer_in_order(self, rows: MemoryObjectReceiveStream[Row], send: Send) -> None:
+        ready = bytearray()
+        has_begun = False
+
+        async def flush(*, more: bool) -> None:
+            nonlocal has_begun
+            with anyio.fail_after(SILENCE):
+                if not has_begun:
+                    has_begun = True
+                    await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": bytes(ready), "more_body": more})
+            ready.clear()
+
+        with rows:
+            async for number, row in rows:
+                if isinstance(row, Problem):
+                    told: Struct = row
+                else:
+                    if ready and (len(ready) > ANSWER_BYTES or not row.is_answered):
+                        await flush(more=True)
+                    told = tell_command(await row.answer(), self._options.wait, number)
+                ready += encode(told) + b"\n"
+                if not rows.statistics().current_buffer_used:
+                    await flush(more=True)
+        await flush(more=False)

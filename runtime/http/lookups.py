@@ -1,0 +1,108 @@
+"""What can be asked for: outcomes, queries, and the history and the states of streams."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...stores.records import Position, StreamId, Version
+from ..history import RecordedEvent, read_time
+from .problems import MALFORMED, UNKNOWN_OUTCOME, ProblemFound
+from .requests import Seconds, convert_options, read_options, unique_parameters
+from .service import Service
+from .telling import tell_outcome
+
+__all__ = ["Lookups"]
+
+PAGE = 1_000
+_OF_EVERY_QUERY = "min_position", "timeout"
+
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class QueryOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of every query may say beside the query's own parameters."""
+
+    min_position: Number | None = None
+    timeout: Seconds = 30.0
+
+
+class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of a stream may say: which part of its history, or its state at which version or time."""
+
+    after: Number = 0
+    limit: Annotated[int, Meta(ge=1, le=PAGE)] = PAGE
+    version: Number | None = None
+    at: str | None = None
+
+
+class Page(Struct, frozen=True):
+    """A part of a stream's history."""
+
+    stream: StreamId
+    version: Version
+    """The stream's newest one."""
+    position: Position
+    """That of the stream's newest event."""
+    events: Sequence[RecordedEvent]
+    next: str | None
+    """Where the next part is, or ``None`` at the end."""
+
+
+class Lookups:
+    """Answers what changes nothing."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def outcome(self, request: Request) -> Response:
+        """Tell what became of a command."""
+        command_id = request.path_params["command_id"]
+        outcome = await self._service.outcome(command_id)
+        if outcome is None:
+            raise ProblemFound(
+                UNKNOWN_OUTCOME,
+                f"The command {command_id!r} is not handled yet, or was never accepted. Send it again under the same "
+                "id: that does no harm, and waits for the outcome.",
+            )
+        return answer(tell_outcome(outcome))
+
+    async def query(self, request: Request) -> Response:
+        """Run a query, and tell its result and the position that it speaks of."""
+        given = dict(unique_parameters(request))
+        of_every_query = {name: given.pop(name) for name in _OF_EVERY_QUERY if name in given}
+        options = convert_options(of_every_query, QueryOptions)
+        found = await self._service.query_text(
+            request.path_params["name"], given, min_position=options.min_position, timeout=options.timeout
+        )
+        return answer(found)
+
+    async def stream(self, request: Request) -> Response:
+        """Tell what happened in a stream, or its state at a version or a time."""
+        stream, options = request.path_params["stream"], read_options(request, StreamOptions)
+        if options.version is None and options.at is None:
+            return answer(await self._page(request, stream, options))
+        if options.version is not None and options.at is not None:
+            raise ProblemFound(MALFORMED, "A state is asked for by `version` or by `at`, not by both.")
+        try:
+            at = None if options.at is None else read_time(options.at)
+        except ValueError as error:
+            raise ProblemFound(MALFORMED, str(error)) from None
+        return answer(await self._service.state(stream, version=options.version, at=at))
+
+    async def _page(self, request: Request, stream: StreamId, options: StreamOptions) -> Page:
+        events = await self._service.history(stream)
+        newest = events[-1]
+        page = [event for event in events if event.version > options.after][: options.limit]
+        further = None
+        if page and page[-1].version < newest.version:
+            further = str(request.url.include_query_params(after=page[-1].version))
+        return Page(stream, newest.version, newest.position, page, further)
+
+
+def answer(found: Any) -> Response:
+    """Return `found` as JSON."""
+    return Response(msgspec.json.encode(found), media_type="application/json")

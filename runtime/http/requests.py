@@ -1,0 +1,170 @@
+"""Reading requests: their options, the type of their body, and the body itself, within bounds of size and time."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeAlias, TypeVar
+
+import anyio
+import msgspec
+from anyio import CancelScope
+from msgspec import Meta, Struct
+from starlette.requests import ClientDisconnect, Request
+
+from ...actors.submission import Stopping
+from .problems import MALFORMED, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED, ProblemFound
+
+__all__ = ["Readings", "Seconds", "read_blocks", "read_body", "read_options", "require_type", "text_header"]
+
+LONGEST_WAIT = 3600.0
+SILENCE = 30.0
+"""Seconds without a byte after which a body is given up."""
+
+T = TypeVar("T", bound=Struct)
+
+Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_WAIT)]
+
+
+class Readings:
+    """The requests that are being read just now, so that they can be ended when the server stops."""
+
+    def __init__(self) -> None:
+        self._scopes: set[CancelScope] = set()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End all that are being read, and each one that begins from now on."""
+        self._is_stopped = True
+        for scope in self._scopes:
+            scope.cancel()
+
+    @contextmanager
+    def reading(self) -> Iterator[CancelScope]:
+        """Let the block be ended by `stop`; its scope tells whether it was."""
+        with CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                if self._is_stopped:
+                    scope.cancel()
+                yield scope
+            finally:
+                self._scopes.discard(scope)
+
+
+def read_options(request: Request, type_: type[T]) -> T:
+    """Return the parameters of the request's URL.
+
+    Raises:
+        ProblemFound: one is given twice, unknown, or no value for what it names.
+    """
+    return convert_options(dict(unique_parameters(request)), type_)
+
+
+def unique_parameters(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of the request's URL.
+
+    Raises:
+        ProblemFound: one is given twice.
+    """
+    given = set()
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise ProblemFound(MALFORMED, f"The parameter {name!r} is given twice. Give it once.")
+        given.add(name)
+        yield name, value
+
+
+def convert_options(given: dict[str, str], type_: type[T]) -> T:
+    """Return `given` as a `type_`.
+
+    Raises:
+        ProblemFound: one is unknown, or no value for what it names.
+    """
+    try:
+        return msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join(field.name for field in msgspec.structs.fields(type_))
+        told = str(error).replace("`$.", "`").replace("field `", "parameter `")
+        raise ProblemFound(MALFORMED, f"{told}. The parameters are: {known}.") from None
+
+
+def text_header(request: Request, name: str) -> str | None:
+    """Return the text of a header field, bare or in the quotes of RFC 9651, or ``None`` where it is not there.
+
+    Raises:
+        ProblemFound: it is there twice, or holds what is no ASCII.
+    """
+    given = request.headers.getlist(name)
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ProblemFound(MALFORMED, f"The header {name} is there twice. Give it once.")
+    (text,) = given
+    if not text.isascii():
+        raise ProblemFound(MALFORMED, f"The header {name} holds characters outside of ASCII. Choose another id.")
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return re.sub(r"\\([\\\"])", r"\1", text[1:-1])
+    return text
+
+
+def require_type(request: Request, *types: str) -> None:
+    """Check that the body has one of these media types.
+
+    A browser sends none of them to a foreign server without asking it first, and this one says no.
+
+    Raises:
+        ProblemFound: it has another one.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in types:
+        what = f"is {given!r}" if given else "has no Content-Type"
+        raise ProblemFound(UNSUPPORTED, f"The body {what}. Send it as {types[0]}.", {"Accept-Post": ", ".join(types)})
+
+
+async def read_body(request: Request, readings: Readings, limit: int, seconds: float) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        ProblemFound: it has more than `limit` bytes, does not come within `seconds`, or breaks off.
+        Stopping: the server stops.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    with anyio.move_on_after(seconds) as deadline, readings.reading() as reading:
+        try:
+            async for block in request.stream():
+                body += block
+                if len(body) > limit:
+                    raise _too_large(limit)
+        except ClientDisconnect:
+            raise ProblemFound(MALFORMED, "The body broke off. Nothing was done; send it again.") from None
+    if reading.cancelled_caught:
+        raise Stopping
+    if deadline.cancelled_caught:
+        raise ProblemFound(REQUEST_TIMEOUT, f"The body did not come within {seconds:g} s. Send it again, faster.")
+    return bytes(body)
+
+
+async def read_blocks(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes.
+
+    Raises:
+        ProblemFound: nothing comes for a while.
+        ClientDisconnect: the client went away.
+    """
+    blocks = aiter(request.stream())
+    while True:
+        with anyio.move_on_after(SILENCE) as deadline:
+            block = await anext(blocks, None)
+            if block is None:
+                return
+        if deadline.cancelled_caught:
+            raise ProblemFound(REQUEST_TIMEOUT, f"Nothing came for {SILENCE:g} s. Send the rest once more.")
+        if block:
+            yield block
+
+
+def _too_large(limit: int) -> ProblemFound:
+    return ProblemFound(TOO_LARGE, f"The body has more than {limit} bytes. Send less at a time.")

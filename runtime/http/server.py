@@ -1,0 +1,84 @@
+"""The server: uvicorn, in a task of ours. It installs no signal handler and configures no logging."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from ipaddress import ip_address
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+
+from ..config import HttpSettings
+from ..failures import AddressInUse
+from .connection import connection_type
+from .hosts import OnlyThisHost
+from .requests import Readings
+
+__all__ = ["bind", "serving"]
+
+KEEP_ALIVE = 75
+"""Seconds without a request after which a connection is closed: those of most proxies and clients, rounded up."""
+LONGEST_STOP = 70
+"""Seconds for answers under way, once everything else has stopped; then they are cut off."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, with signals left to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal: to stop in order is not the server's affair alone."""
+        yield
+
+
+def bind(settings: HttpSettings) -> socket.socket:
+    """Return a socket on the address that is set; nothing connects to it before it is served.
+
+    Raises:
+        AddressInUse: another process has it.
+    """
+    family = socket.AF_INET6 if ip_address(settings.host).version == 6 else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        raise AddressInUse(settings.host, settings.port, error.strerror) from None
+    return bound
+
+
+@asynccontextmanager
+async def serving(
+    bound: socket.socket, app: ASGIApp, readings: Readings, settings: HttpSettings
+) -> AsyncIterator[Callable[[], None]]:
+    """Serve `app` on `bound` for as long as the block lasts, and let what is under way then be answered.
+
+    What is handed out stops the taking: from its call on nobody can connect, and requests whose body has not come are
+    answered that the server stops. So it is called before that is stopped which answers the others.
+    """
+    config = uvicorn.Config(
+        OnlyThisHost(app, settings.host),
+        http=connection_type(settings.connections, settings.request_timeout),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=LONGEST_STOP,
+    )
+    server = Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+        readings.stop()
+
+    with bound:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [bound])
+            try:
+                yield stop
+            finally:
+                stop()

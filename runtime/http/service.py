@@ -1,0 +1,65 @@
+"""The seam to the runtime: what the HTTP interface asks of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from ...actors.domain import Answer
+from ...actors.submission import Receipt, Stage
+from ...stores.records import Outcome, Position, StreamId, Version
+from ..history import RecordedEvent, StreamState
+from ..readiness import Readiness
+from ..submitting import Posted
+
+__all__ = ["Service"]
+
+
+class Service(Protocol):
+    """A runtime, as far as it is served; what each method does and raises stands at `Runtime`."""
+
+    async def submit(
+        self,
+        command: Any,
+        *,
+        command_id: str | None = None,
+        wait: Stage = "accepted",
+        timeout: float | None = 30.0,
+        expected_version: Version | None = None,
+        correlation_id: str | None = None,
+    ) -> Receipt:
+        """Submit a command and return once it has come to the stage `wait`."""
+
+    async def post(
+        self,
+        command: Any,
+        *,
+        command_id: str | None = None,
+        wait: Stage = "accepted",
+        timeout: float | None = 30.0,
+        correlation_id: str | None = None,
+    ) -> Posted:
+        """Hand a command over and return before it is answered."""
+
+    async def outcome(self, command_id: str) -> Outcome | None:
+        """Return what became of a command."""
+
+    async def query_text(
+        self,
+        name: str,
+        parameters: Mapping[str, str],
+        *,
+        min_position: Position | None = None,
+        timeout: float | None = 30.0,
+    ) -> Answer:
+        """Run a query whose parameters are texts."""
+
+    async def history(self, stream: StreamId) -> Sequence[RecordedEvent]:
+        """Return all events of a stream."""
+
+    async def state(
+        self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
+    ) -> StreamState:
+        """Return a stream's state."""
+
+    def readiness(self) -> Readiness:
+        """Return whether everything is at work."""

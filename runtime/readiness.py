@@ -1,0 +1,36 @@
+"""Whether a runtime does all that it is for, and how far it is: what a load balancer and an operator ask first."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from ..actors.kernel.supervisor import Role
+from ..stores.records import Offset, Position
+
+__all__ = ["NOT_RUNNING", "Readiness", "troubles_of"]
+
+
+class Readiness(Struct, frozen=True):
+    """Whether everything is at work, and how far it is."""
+
+    ready: bool
+    troubles: tuple[str, ...] = ()
+    """What is not as it should be, a sentence each."""
+    log_end: Offset = 0
+    handled: Offset = 0
+    head: Position = 0
+    projected: Position = 0
+
+
+NOT_RUNNING = Readiness(ready=False, troubles=("The runtime is starting or stopping.",))
+
+
+def troubles_of(roles: Iterable[Role]) -> list[str]:
+    """Return what keeps each of `roles` from its work, a sentence for each that is kept from it."""
+    troubles = []
+    for role in roles:
+        if role.state == "halted":
+            troubles.append(f"The {role.name} is halted: {role.failure}")
+        elif role.state != "running":
+            troubles.append(f"The {role.name} is {role.state}.")
+    return troubles

@@ -1,0 +1,68 @@
+"""The commands that take commands in: `twofold run` and `twofold send`."""
+
+import sys
+from functools import partial
+from typing import BinaryIO
+
+import anyio
+import click
+
+from ..actors.submission import Stage
+from .app import App
+from .command import as_json_flag, configured, show
+from .config import Config, load_domain
+from .exit_codes import ExitCode
+from .run_command import run_server
+from .send_command import run_send
+
+__all__ = ["run", "send"]
+
+
+@click.command(short_help="Serve the domain over HTTP on this machine.")
+@configured
+def run(config: Config) -> None:
+    """Serve the domain over HTTP, on this machine, until Ctrl-C or SIGTERM.
+
+    It opens the data folder and holds its lock. [http] says where it listens. Once it serves it says what to try.
+
+    \b
+    Examples:
+      twofold run
+      TWOFOLD_HTTP__PORT=9000 twofold run --data /var/lib/shop
+    """
+    anyio.run(run_server, load_domain(config, App), config)
+
+
+@click.command(short_help="Send a file of commands, and say what became of them.")
+@configured
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--wait",
+    type=click.Choice(["accepted", "handled", "projected"]),
+    default="handled",
+    show_default=True,
+    help="How far each command must have come before its answer is told.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
+@as_json_flag
+def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
+    """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
+
+    A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
+    after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
+    none (no room, no time) or its handler failed.
+
+    \b
+    Examples:
+      twofold send orders.ndjson --wait projected
+      generate-orders | twofold send - --settle --json
+    """
+    app = load_domain(config, App)
+    summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
+    if as_json:
+        show(summary, as_json=True)
+    if summary.interrupted:
+        sys.exit(ExitCode.INTERRUPTED)
+    if not summary.complete:
+        sys.exit(ExitCode.NOT_DONE)

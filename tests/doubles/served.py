@@ -1,0 +1,36 @@
+"""A runtime behind its HTTP server, on a real socket of this machine, and a client that speaks to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from twofold import App, Config, Runtime
+from twofold.runtime.config import HttpSettings
+from twofold.runtime.http.application import application
+from twofold.runtime.http.requests import Readings
+from twofold.runtime.http.server import bind, serving
+from twofold.runtime.stores import OpenStores
+from twofold.runtime.testing import MemoryFolder
+
+from tests.doubles.accounts import accounts_app
+
+__all__ = ["served"]
+
+
+@asynccontextmanager
+async def served(
+    app: App | None = None,
+    config: Config | None = None,
+    *,
+    open_stores: OpenStores | None = None,
+    settings: HttpSettings | None = None,
+) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
+    """Serve `app`, the accounts unless given, on stores in memory unless given, on a port that is free."""
+    runtime = Runtime(app or accounts_app(), config, open_stores=open_stores or MemoryFolder().open)
+    settings = settings or HttpSettings(port=0)
+    bound, readings = bind(settings), Readings()
+    host, port = bound.getsockname()[:2]
+    async with serving(bound, application(runtime, readings), readings, settings) as stop_serving, runtime:
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
+            yield client, runtime
+        stop_serving()
