@@ -9,7 +9,7 @@ import click
 
 from ..actors.submission import Stage
 from .app import App
-from .command import as_json_flag, configured, show
+from .command import as_json_flag, configured, service, show
 from .config import Config, load_domain
 from .exit_codes import ExitCode
 from .run_command import run_server
@@ -19,7 +19,7 @@ __all__ = ["run", "send"]
 
 
 @click.command(short_help="Serve the domain over HTTP on this machine.")
-@configured
+@service
 def run(config: Config) -> None:
     """Serve the domain over HTTP, on this machine, until Ctrl-C or SIGTERM.
 

@@ -59,6 +59,11 @@ class Running:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def err(self) -> str:
+        """What standard error holds by now."""
+        return self._err.read_text(encoding="utf-8")
+
     def until(self, happened: Callable[[], bool], seconds: float = 60.0) -> None:
         """Return once something `happened`; the process must not have ended before."""
         deadline = time.monotonic() + seconds
