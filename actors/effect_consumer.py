@@ -15,11 +15,10 @@ import anyio
 from ..stores.effect_records import Conclusion, EffectRecord
 from ..stores.protocols import EffectLedger
 from ..stores.records import EventRecord, Position
-from .attempts import failures_before
 from .definitions import Domain, EffectDefinition
 from .delivery import Deliverer
 from .effect_notices import EffectNotices
-from .effect_sender import EffectSender
+from .effect_sender import EffectSender, on_the_wall
 from .event_feed import EventFeed
 from .kernel.actor import Actor
 from .kernel.clock import Clock
@@ -86,6 +85,8 @@ class EffectConsumer(Actor[EventRecord]):
         self.cursor, self._sender.paused = found.cursor, found.paused
         if found.paused is not None:
             self._notices.paused(found.paused)
+        if found.held_until is not None:  # what slowed a predecessor down is tried anew
+            await self._space.write(lambda: self._ledger.hold(self._definition.name, None))
         after = (0, -1)
         while page := await self._ledger.unfinished(self._definition.name, after, _READ_AT_ONCE):
             await self._take_up(page)
@@ -162,15 +163,19 @@ class EffectConsumer(Actor[EventRecord]):
             parked |= {record.effect_id for record in unknown}
             for record in unknown:
                 self._notices.parked(record.effect_id, _UNKNOWN_END)
+        retry, dues = self._definition.retry, dict[str, int]()
         for record in page:
-            failures = failures_before(record, self._definition.retry)
-            effect = Scheduled(record.effect_id, record.position, record.ordinal, record.stream, failures)
+            effect = Scheduled(record.effect_id, record.position, record.ordinal, record.stream, record.failures)
             if record.effect_id in parked:
                 self._schedule.add_parked(effect)
             elif record.state == "retry":
-                self._schedule.add(effect, now + self._definition.retry.delay(record.attempts, self._random))
+                delay = retry.delay(max(1, record.failures), self._random)
+                dues[record.effect_id] = on_the_wall(self.clock, delay)
+                self._schedule.add(effect, now + delay)
             else:
                 self._schedule.add(effect, now)
+        if dues:
+            await self._space.write(lambda: self._ledger.postpone(dues))
 
     async def _watch_projection(self) -> None:
         """Look again at what is due whenever the read database has moved on, where that counts."""

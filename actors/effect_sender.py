@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 import anyio
 
-from ..stores.effect_records import Conclusion, EffectRecord
+from ..stores.effect_records import EffectRecord
 from ..stores.errors import Corruption, StorageFailed
 from ..stores.protocols import EffectLedger
 from ..stores.records import Position
-from .attempts import conclusion_of, delay_after, is_own_failure
+from .attempts import conclusion_of, delay_after
 from .definitions import EffectDefinition
 from .delivery import Deliverer, Delivery, Paused, TryAgain, reason_of, storable_reason
 from .effect_notices import EffectNotices
@@ -26,10 +26,15 @@ from .quiet import Quiet
 from .schedule import Schedule, Scheduled
 from .space import Space
 
-__all__ = ["EffectSender"]
+__all__ = ["EffectSender", "on_the_wall"]
 
 Call: TypeAlias = Sequence[tuple[Scheduled, Delivery]]
 """The effects of one call of the deliverer, each with its end."""
+
+
+def on_the_wall(clock: Clock, delay: float) -> int:
+    """Return what the wall clock shows, to people, when `delay` seconds have passed."""
+    return clock.now() + round(delay * 1_000_000)
 
 
 class EffectSender:
@@ -83,7 +88,7 @@ class EffectSender:
 
     def next_attempt(self) -> float | None:
         """Return in how many seconds the next attempt is due, or ``None`` where none is."""
-        due = self.schedule.next_due()
+        due = None if self.paused is not None else self.schedule.next_due()
         return None if due is None else max(0.0, max(due, self._not_before) - self._clock.monotonic())
 
     async def begin_what_is_due(self) -> None:
@@ -104,10 +109,7 @@ class EffectSender:
             while not self._ended:
                 await self._until_changed()
             calls, self._ended = self._ended, []
-            attempts = [attempt for call in calls for attempt in call]
-            ends = [conclusion_of(*attempt, self._definition.retry) for attempt in attempts]
-            await self._space.write(lambda ends=ends: self._ledger.conclude(ends, self._clock.now()))  # type: ignore[misc]
-            await self._settle_accounts(attempts, ends)
+            await self._conclude([attempt for call in calls for attempt in call])
             self._free += len(calls)
             self.wake()
 
@@ -154,10 +156,14 @@ class EffectSender:
             # Something that it waited for was cancelled, not this task: that would end the sending without a word.
             return [TryAgain("the deliverer was cancelled from within")] * len(records)
 
-    async def _settle_accounts(self, attempts: Call, ends: Sequence[Conclusion]) -> None:
-        """Do in memory what the ledger has recorded."""
-        now = self._clock.monotonic()
-        for (effect, delivery), end in zip(attempts, ends, strict=True):
+    async def _conclude(self, attempts: Call) -> None:
+        """Record how `attempts` ended, and do in memory what the ledger then says."""
+        retry, now = self._definition.retry, self._clock.monotonic()
+        delays = [delay_after(*attempt, retry, self._random) for attempt in attempts]
+        dues = [on_the_wall(self._clock, delay) for delay in delays]
+        ends = [conclusion_of(*attempt, retry, due) for attempt, due in zip(attempts, dues, strict=True)]
+        await self._space.write(lambda: self._ledger.conclude(ends, self._clock.now()))
+        for (effect, _), delay, end in zip(attempts, delays, ends, strict=True):
             if end.state == "done":
                 self._slowed = 0
                 self.schedule.finish(effect, now)
@@ -165,20 +171,26 @@ class EffectSender:
                 self.schedule.park(effect)
                 self._notices.parked(effect.effect_id, end.error)
             else:
-                due = now + delay_after(effect, delivery, self._definition.retry, self._random)
-                self.schedule.delay(effect, due, failed=is_own_failure(delivery))
-        pauses = [delivery.error for _, delivery in attempts if isinstance(delivery, Paused)]
-        slow = [delivery for _, delivery in attempts if isinstance(delivery, TryAgain) and delivery.slow_down]
-        if slow:
-            self._slowed += 1
-            pause = slow[0].after or self._definition.retry.delay(self._slowed, self._random)
-            self._not_before = max(self._not_before, now + pause)
+                self.schedule.delay(effect, now + delay, failed=end.failed)
+        await self._heed([delivery for _, delivery in attempts])
+
+    async def _heed(self, deliveries: Sequence[Delivery]) -> None:
+        """Slow down, or pause, where one of `deliveries` says so."""
+        name = self._definition.name
+        pauses = [delivery.error for delivery in deliveries if isinstance(delivery, Paused)]
+        slow = [delivery for delivery in deliveries if isinstance(delivery, TryAgain) and delivery.slow_down]
         if pauses:
-            name, why = self._definition.name, storable_reason(pauses[0])
+            why = storable_reason(pauses[0])
             if self.paused is None:
                 self._notices.paused(why)
             self.paused = why
-            await self._space.write(lambda: self._ledger.pause(name, why))
+        if slow:
+            self._slowed += 1
+            pause = slow[0].after or self._definition.retry.delay(self._slowed, self._random)
+            self._not_before = max(self._not_before, self._clock.monotonic() + pause)
+            await self._space.write(lambda: self._ledger.hold(name, on_the_wall(self._clock, pause)))
+        if pauses:
+            await self._space.write(lambda: self._ledger.pause(name, self.paused))
 
     async def _until_changed(self) -> None:
         if self._changed.is_set():

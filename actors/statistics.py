@@ -26,6 +26,8 @@ class RoleStatistics(Struct, frozen=True):
     """How long ago the oldest of those that it has in hand was made."""
     per_second: float
     """Messages handled a second, over the last ten seconds."""
+    next_attempt: float | None = None
+    """Of a consumer of effects: in how many seconds it makes its next attempt; ``None`` where it makes none."""
 
 
 def statistics_of(role: Role, source_end: int) -> RoleStatistics:

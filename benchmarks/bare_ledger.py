@@ -11,7 +11,7 @@ from .bare_stores import Row, connect
 
 __all__ = ["BareLedger"]
 
-ENTER = BulkInsert("effects", columns=11)
+ENTER = BulkInsert("effects", columns=13)
 BEGIN = BulkStatement(
     "WITH begun (effect_id, changed) AS (",
     columns=2,
@@ -35,7 +35,9 @@ class BareLedger:
 
     def __init__(self, file: Path, consumers: Sequence[str]) -> None:
         self._connection = connect(file, EFFECTS_DB, "FULL")
-        self._connection.executemany("INSERT INTO consumers VALUES (?, 0, NULL)", [(name,) for name in consumers])
+        self._connection.executemany(
+            "INSERT INTO consumers (name, cursor) VALUES (?, 0)", [(name,) for name in consumers]
+        )
 
     def enter(self, effects: Sequence[Row], position: Position) -> None:
         """Write the rows of new effects and move the cursor of every consumer, in one synced transaction."""

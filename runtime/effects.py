@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias, cast
 
 import anyio
+from msgspec.structs import replace
 
 from ..actors.definitions import Domain, EffectDefinition
 from ..actors.delivery import Deliverer
@@ -16,6 +17,7 @@ from ..actors.kernel.supervisor import Role
 from ..actors.kernel.watermark import Watermark
 from ..actors.quiet import Quiet
 from ..actors.space import Space
+from ..actors.statistics import RoleStatistics, statistics_of
 from ..stores.effect_records import EffectState
 from ..stores.errors import TwofoldError
 from ..stores.records import Position
@@ -77,6 +79,13 @@ class Effects:
     def roles(self) -> tuple[Role, ...]:
         """A role for each consumer, once they are registered."""
         return tuple(self._roles.values())
+
+    def statistics(self, head: Position) -> Sequence[RoleStatistics]:
+        """Return how each consumer is doing, the events ending at `head`."""
+        return [
+            replace(statistics_of(role, head), next_attempt=cast(EffectConsumer, role.actor).next_attempt())
+            for role in self._roles.values()
+        ]
 
     async def register(self, head: Position) -> None:
         """Make sure that each consumer has its place in the write database and in the ledger, and make its role.

@@ -8,6 +8,7 @@ import click
 from anyio import CancelScope
 
 from ..actors.domain import moment
+from ..actors.kernel.clock import SystemClock
 from ..stores.effect_records import EffectRecord, EffectState
 from ..stores.errors import TwofoldError
 from ..stores.sqlite.effect_ledger import SqliteEffectLedger
@@ -15,7 +16,7 @@ from .app import App
 from .config import Config
 from .runtime import Runtime
 from .stores import DataFolder
-from .wording import counted
+from .wording import counted, told_due
 
 __all__ = ["find_effects", "mend_effects", "resume_consumer", "tell_effect", "tell_effects"]
 
@@ -86,7 +87,7 @@ def tell_effects(effects: Sequence[EffectRecord]) -> None:
     """Print effects as a list, a line each, with the last error below."""
     for effect in effects:
         attempts = counted(effect.attempts, "attempt")
-        click.echo(f"{effect.effect_id}  {effect.consumer}  {effect.state}  {effect.stream}  {attempts}")
+        click.echo(f"{effect.effect_id}  {effect.consumer}  {effect.state}  {effect.stream}  {attempts}{_next(effect)}")
         if effect.error is not None:
             click.echo(f"    {effect.error}")
     if not effects:
@@ -100,7 +101,7 @@ def tell_effect(effect: EffectRecord) -> None:
     echo(f"consumer  {effect.consumer}")
     echo(f"event     position {effect.position} in {effect.stream}, effect {effect.ordinal}")
     since, attempts = moment(effect.changed), counted(effect.attempts, "attempt")
-    echo(f"state     {effect.state} since {since:%Y-%m-%d %H:%M:%S}Z, after {attempts}")
+    echo(f"state     {effect.state} since {since:%Y-%m-%d %H:%M:%S}Z, after {attempts}{_next(effect)}")
     if effect.error is not None:
         echo(f"error     {effect.error}")
     if effect.result is not None:
@@ -108,3 +109,8 @@ def tell_effect(effect: EffectRecord) -> None:
     for name, value in (json.loads(effect.payload) if effect.payload else {}).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         echo(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
+
+
+def _next(effect: EffectRecord) -> str:
+    """Return when the effect is tried again, behind a comma, where it is to be."""
+    return "" if effect.due is None else f", next attempt {told_due(effect.due, SystemClock().now())}"

@@ -151,7 +151,7 @@ class Pipeline:
             statistics_of(self.validator, accepted),
             statistics_of(self.handler, accepted),
             statistics_of(self.projector, self.feed.head),
-            *(statistics_of(role, self.feed.head) for role in self.effects.roles),
+            *self.effects.statistics(self.feed.head),
             *self.rebuilds.statistics(),
         )
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..stores.effect_records import EffectState
+from ..actors.kernel.clock import SystemClock
+from ..stores.effect_records import ConsumerRecord, EffectState
 from ..stores.lock import lock_holder
 from ..stores.records import Offset, Position
 from ..stores.segments.audit import end
@@ -13,6 +14,7 @@ from ..stores.sqlite.effect_ledger import SqliteEffectLedger
 from .config import Config
 from .inspection import open_events, open_read
 from .stores import DataFolder, check_handled
+from .wording import told_due
 
 __all__ = ["ConsumerStatus", "Status", "read_status"]
 
@@ -26,6 +28,11 @@ class ConsumerStatus(Struct, frozen=True):
     """Why nothing of it is sent until an operator resumes it."""
     effects: Mapping[EffectState, int]
     """How many effects are in each state."""
+    next_attempt: int | None = None
+    """When the first of those to be tried again is due, or the first of all where the consumer is slowed down: by the
+    wall clock in microseconds, as its process reckoned."""
+    held_until: int | None = None
+    """Until when the other side has slowed the whole consumer down."""
 
 
 class Status(Struct, frozen=True):
@@ -44,6 +51,8 @@ class Status(Struct, frozen=True):
     consumers: Sequence[ConsumerStatus]
     is_filled: bool = True
     """Whether the read database was ever filled to the end of the events; until then no query is answered."""
+    now: int = 0
+    """When this was read, by the wall clock in microseconds."""
 
     def lines(self) -> Iterator[str]:
         """Return it as a person reads it."""
@@ -63,6 +72,10 @@ class Status(Struct, frozen=True):
             yield f"             {counts or 'no effects'}"
             if consumer.paused is not None:
                 yield f"             paused: {consumer.paused}; mend it, then: twofold effects resume {consumer.name}"
+            if consumer.held_until is not None:
+                yield "             slowed down by the other side"
+            if consumer.next_attempt is not None:
+                yield f"             next attempt {told_due(consumer.next_attempt, self.now)}"
 
 
 async def read_status(config: Config) -> Status:
@@ -79,7 +92,8 @@ async def read_status(config: Config) -> Status:
         head = await events.head()
         handled = await events.cursor()
         read_file = read.file
-    consumers = await _consumers(folder)
+    now = SystemClock().now()
+    consumers = await _consumers(folder, now)
     return Status(
         str(folder.root),
         lock_holder(folder.root),
@@ -92,21 +106,33 @@ async def read_status(config: Config) -> Status:
         read_file.stat().st_size,
         consumers,
         is_filled,
+        now,
     )
 
 
-async def _consumers(folder: DataFolder) -> list[ConsumerStatus]:
+async def _consumers(folder: DataFolder, now: int) -> list[ConsumerStatus]:
     if not folder.effects_db.exists():
         return []
     ledger = await SqliteEffectLedger.open_read_only(folder.effects_db)
     try:
         consumers, counts = await ledger.consumers(), await ledger.counts()
+        dues = await ledger.next_attempts()
     finally:
         with CancelScope(shield=True):
             await ledger.close()
-    return [
-        ConsumerStatus(each.name, each.cursor, each.paused, counts.get(each.name, {})) for each in consumers.values()
-    ]
+    return [_consumer(each, counts.get(each.name, {}), dues.get(each.name), now) for each in consumers.values()]
+
+
+def _consumer(
+    consumer: ConsumerRecord, effects: Mapping[EffectState, int], due: int | None, now: int
+) -> ConsumerStatus:
+    waits = effects.get("pending", 0) + effects.get("retry", 0) > 0
+    held = consumer.held_until if waits and (consumer.held_until or 0) > now else None
+    if held is not None:
+        due = held if effects.get("pending") else max(held, due or 0)
+    return ConsumerStatus(
+        consumer.name, consumer.cursor, consumer.paused, effects, None if consumer.paused is not None else due, held
+    )
 
 
 def _log_end(folder: DataFolder, handled: Offset) -> Offset:

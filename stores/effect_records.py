@@ -56,6 +56,11 @@ class EffectRecord(Struct, frozen=True, gc=False):
     """JSON: what the provider said to the attempt that succeeded."""
     changed: int
     """When it came to this state, by the wall clock in microseconds. For people; no timer reads it."""
+    failures: int = 0
+    """How many attempts failed by this effect, and not by what held up all of its consumer's. Enough of them park it;
+    an attempt whose end a crash left unknown is none."""
+    due: int | None = None
+    """When the next attempt is due, in state `retry`: by the wall clock in microseconds, for people as `changed` is."""
 
 
 class Conclusion(Struct, frozen=True, gc=False):
@@ -65,6 +70,10 @@ class Conclusion(Struct, frozen=True, gc=False):
     state: EffectState
     error: str | None = None
     result: str | None = None
+    failed: bool = False
+    """Whether it failed by the effect itself."""
+    due: int | None = None
+    """When the next attempt is due, by the wall clock in microseconds."""
 
 
 class ConsumerRecord(Struct, frozen=True, gc=False):
@@ -75,3 +84,6 @@ class ConsumerRecord(Struct, frozen=True, gc=False):
     """The newest event whose effects are in the ledger."""
     paused: str | None = None
     """Why nothing of it is sent until an operator resumes it."""
+    held_until: int | None = None
+    """Until when the other side slowed all of it down: by the wall clock in microseconds, for people; no timer reads
+    it."""

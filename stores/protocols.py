@@ -5,7 +5,7 @@ called on the event loop. I/O happens on threads of the adapter's own and is shi
 the write, sync or commit that it began has ended, and then is cancelled.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -229,10 +229,22 @@ class EffectLedger(Protocol):
         """Record that an attempt at each of these effects begins: the state becomes `sending`, attempts rise by one."""
 
     async def conclude(self, conclusions: Sequence[Conclusion], now: int) -> None:
-        """Record how attempts ended."""
+        """Record how attempts ended, and count those that failed by their effects."""
 
     async def pause(self, consumer: str, why: str | None) -> None:
-        """Record why nothing of `consumer` is sent until an operator says so, or, with ``None``, that it goes on."""
+        """Record why nothing of `consumer` is sent until an operator says so, or, with ``None``, that it goes on.
+
+        Either way the consumer is no longer held.
+        """
+
+    async def hold(self, consumer: str, until: int | None) -> None:
+        """Record until when the other side has slowed all of `consumer` down, or, with ``None``, that it has not."""
+
+    async def postpone(self, dues: Mapping[str, int]) -> None:
+        """Record, by their ids, when effects that are to be tried again are due instead; others stay as they are."""
+
+    async def next_attempts(self) -> dict[str, int]:
+        """Return for each consumer with effects in `retry` when the first of them is due."""
 
     async def search(
         self,

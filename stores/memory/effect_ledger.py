@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import time_ns
 from typing import get_args
 
@@ -68,7 +68,7 @@ class MemoryEffectLedger:
     async def begin(self, effect_ids: Collection[str], now: int) -> None:
         await self._enter()
         for effect in self._all_in(("pending", "retry", "sending"), effect_ids, "be begun"):
-            self._put(replace(effect, state="sending", attempts=effect.attempts + 1, changed=now))
+            self._put(replace(effect, state="sending", attempts=effect.attempts + 1, changed=now, due=None))
 
     async def conclude(self, conclusions: Sequence[Conclusion], now: int) -> None:
         await self._enter()
@@ -82,12 +82,33 @@ class MemoryEffectLedger:
             end = ends[effect.effect_id]
             error = effect.error if end.error is None else end.error
             result = effect.result if end.result is None else end.result
-            self._put(replace(effect, state=end.state, error=error, result=result, changed=now))
+            failures = effect.failures + end.failed
+            ended = replace(effect, state=end.state, error=error, result=result, changed=now)
+            self._put(replace(ended, failures=failures, due=end.due))
 
     async def pause(self, consumer: str, why: str | None) -> None:
         await self._enter()
         check_text(why)
-        self._consumers[consumer] = replace(self._consumer(consumer), paused=why)
+        self._consumers[consumer] = replace(self._consumer(consumer), paused=why, held_until=None)
+
+    async def hold(self, consumer: str, until: int | None) -> None:
+        await self._enter()
+        self._consumers[consumer] = replace(self._consumer(consumer), held_until=until)
+
+    async def postpone(self, dues: Mapping[str, int]) -> None:
+        await self._enter()
+        for effect_id, due in dues.items():
+            effect = self._effects.get(effect_id)
+            if effect is not None and effect.state == "retry":
+                self._put(replace(effect, due=due))
+
+    async def next_attempts(self) -> dict[str, int]:
+        await self._enter()
+        retries = [each for each in self._effects.values() if each.state == "retry" and each.due is not None]
+        return {
+            name: min(each.due or 0 for each in retries if each.consumer == name)
+            for name in {each.consumer for each in retries}
+        }
 
     async def search(
         self,
@@ -111,8 +132,8 @@ class MemoryEffectLedger:
         await self._enter()
         parked = self._all_in(("parked",), effect_ids, "be released")
         for effect in parked:
-            attempts = 0 if state == "pending" else effect.attempts
-            self._put(replace(effect, state=state, attempts=attempts, changed=now))
+            counted = (0, 0) if state == "pending" else (effect.attempts, effect.failures)
+            self._put(replace(effect, state=state, attempts=counted[0], failures=counted[1], changed=now))
         return len(parked)
 
     async def counts(self) -> dict[str, dict[EffectState, int]]:

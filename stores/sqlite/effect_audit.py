@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..effect_records import effect_id
 from ..records import Position
@@ -12,10 +12,10 @@ from .audit import Malformed, pages
 __all__ = ["AuditedConsumer", "StrayEffect", "audited_consumers", "effect_count", "stray_effects"]
 
 EFFECTS = """
-SELECT rowid, effect_id, consumer, position, ordinal, stream FROM effects
+SELECT rowid, effect_id, consumer, position, ordinal, stream, attempts, failures FROM effects
 WHERE rowid > :after ORDER BY rowid LIMIT :limit
 """
-EFFECT_ROW = tuple[int, str, str, int, int, str]
+EffectRow: TypeAlias = tuple[int, str, str, int, int, str, int, int]
 STREAMS = "SELECT position, stream FROM events WHERE position IN (SELECT value FROM json_each(?))"
 
 
@@ -51,20 +51,24 @@ def stray_effects(
 
     `cursors` are those of the ledger's consumers, read before.
     """
-    for page in pages(ledger, EFFECTS, 0, EFFECT_ROW):
+    for page in pages(ledger, EFFECTS, 0, EffectRow):
         positions = sorted({row[3] for row in page if not isinstance(row, Malformed)})
         streams = dict(write.execute(STREAMS, (json.dumps(positions),)).fetchall())
         yield len(page), [stray for row in page if (stray := _check(row, streams, cursors)) is not None]
 
 
 def _check(
-    row: Malformed | tuple[int, str, str, int, int, str], streams: dict[int, str], cursors: dict[str, Position]
+    row: Malformed | EffectRow,
+    streams: dict[int, str],
+    cursors: dict[str, Position],
 ) -> StrayEffect | None:
     if isinstance(row, Malformed):
         return StrayEffect(f"in row {row.key}", row.what)
-    _, name, consumer, position, ordinal, stream = row
+    _, name, consumer, position, ordinal, stream, attempts, failures = row
     if name != effect_id(consumer, position, ordinal):
         return StrayEffect(name, f"its id is not that of effect {ordinal} of {consumer} for position {position}")
+    if not 0 <= failures <= attempts:
+        return StrayEffect(name, f"it failed {failures} times in {attempts} attempts")
     if consumer not in cursors:
         return StrayEffect(name, f"its consumer {consumer} is not in the ledger")
     if position not in streams:

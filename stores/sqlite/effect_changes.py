@@ -1,7 +1,7 @@
 """Writing the effect ledger: each function is one transaction, whole or not at all."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import time_ns
 from typing import TypeAlias
@@ -18,30 +18,46 @@ __all__ = [
     "conclude_attempts",
     "ensure_consumer",
     "forget_finished",
+    "hold_consumer",
     "pause_consumer",
+    "postpone_attempts",
     "record_effects",
     "release_parked",
 ]
 
-INSERT_EFFECTS = BulkInsert("effects", columns=11)
+INSERT_EFFECTS = BulkInsert(
+    "effects (effect_id, consumer, position, ordinal, stream, payload, state, attempts, error, result, changed)",
+    columns=11,
+)
 MOVE_CURSOR = "UPDATE consumers SET cursor = ? WHERE name = ? AND cursor = ?"
 BEGIN = f"""
-UPDATE effects SET state = 'sending', attempts = attempts + 1, changed = ?
+UPDATE effects SET state = 'sending', attempts = attempts + 1, changed = ?, due = NULL
 WHERE {OF_THESE_IDS}
 """  # noqa: S608 - our own words
 CONCLUDE = BulkStatement(
-    "WITH ended (effect_id, state, error, result, changed) AS (",
-    columns=5,
+    "WITH ended (effect_id, state, error, result, changed, failed, due) AS (",
+    columns=7,
     tail=""")
     UPDATE effects SET state = ended.state, changed = ended.changed,
-        error = coalesce(ended.error, effects.error), result = coalesce(ended.result, effects.result)
+        error = coalesce(ended.error, effects.error), result = coalesce(ended.result, effects.result),
+        failures = failures + ended.failed, due = ended.due
     FROM ended WHERE effects.effect_id = ended.effect_id
     """,
 )
-RELEASE = f"""
-UPDATE effects SET state = ?, attempts = CASE ? WHEN 'pending' THEN 0 ELSE attempts END, changed = ?
-WHERE {OF_THESE_IDS}
-"""  # noqa: S608 - our own words
+PAUSE = "UPDATE consumers SET paused = ?, held_until = NULL WHERE name = ?"
+HOLD = "UPDATE consumers SET held_until = ? WHERE name = ?"
+POSTPONE = BulkStatement(
+    "WITH later (effect_id, due) AS (",
+    columns=2,
+    tail=""")
+    UPDATE effects SET due = later.due FROM later WHERE effects.effect_id = later.effect_id AND state = 'retry'
+    """,
+)
+RELEASE = """
+UPDATE effects SET state = :state, changed = :now,
+    attempts = iif(:state = 'pending', 0, attempts), failures = iif(:state = 'pending', 0, failures)
+WHERE effect_id IN (SELECT value FROM json_each(:ids))
+"""
 FORGET = f"""
 DELETE FROM effects INDEXED BY finished
 WHERE consumer IN (SELECT name FROM consumers) AND {FINISHED} AND changed < ?
@@ -57,7 +73,7 @@ MAY_RELEASE: States = ("parked",)
 def ensure_consumer(connection: sqlite3.Connection, file: Path, name: str, start: Position) -> ConsumerRecord:
     """Return the consumer, made with its cursor at `start` where there is none of that name."""
     with change(connection, file):
-        connection.execute("INSERT INTO consumers VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", (name, start))
+        connection.execute("INSERT INTO consumers (name, cursor) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, start))
         return known_consumers(connection)[name]
 
 
@@ -126,7 +142,9 @@ def conclude_attempts(connection: sqlite3.Connection, file: Path, conclusions: S
     check_once(conclusions)
     with change(connection, file):
         check_states(connection, [each.effect_id for each in conclusions], MAY_CONCLUDE, "be concluded")
-        rows: list[Row] = [(each.effect_id, each.state, each.error, each.result, now) for each in conclusions]
+        rows: list[Row] = [
+            (each.effect_id, each.state, each.error, each.result, now, each.failed, each.due) for each in conclusions
+        ]
         CONCLUDE.run(connection, rows)
 
 
@@ -136,14 +154,27 @@ def release_parked(
     """Take parked effects out of their parking, and return how many that were."""
     with change(connection, file):
         check_states(connection, effect_ids, MAY_RELEASE, "be released")
-        return connection.execute(RELEASE, (state, state, now, encode_ids(effect_ids))).rowcount
+        return connection.execute(RELEASE, {"state": state, "now": now, "ids": encode_ids(effect_ids)}).rowcount
 
 
 def pause_consumer(connection: sqlite3.Connection, file: Path, consumer: str, why: str | None) -> None:
     """Record why nothing of `consumer` is sent, or that it goes on."""
     with change(connection, file):
-        if connection.execute("UPDATE consumers SET paused = ? WHERE name = ?", (why, consumer)).rowcount != 1:
+        if connection.execute(PAUSE, (why, consumer)).rowcount != 1:
             raise UnknownConsumer(consumer)
+
+
+def hold_consumer(connection: sqlite3.Connection, file: Path, consumer: str, until: int | None) -> None:
+    """Record until when all of `consumer` is slowed down, or that it is not."""
+    with change(connection, file):
+        if connection.execute(HOLD, (until, consumer)).rowcount != 1:
+            raise UnknownConsumer(consumer)
+
+
+def postpone_attempts(connection: sqlite3.Connection, file: Path, dues: Mapping[str, int]) -> None:
+    """Record when those of these effects that are in `retry` are due."""
+    with change(connection, file):
+        POSTPONE.run(connection, list(dues.items()))
 
 
 def forget_finished(connection: sqlite3.Connection, file: Path, before: int) -> int:

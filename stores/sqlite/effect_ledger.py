@@ -1,6 +1,6 @@
 """The effect ledger on SQLite."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from .effect_changes import (
     conclude_attempts,
     ensure_consumer,
     forget_finished,
+    hold_consumer,
     pause_consumer,
+    postpone_attempts,
     record_effects,
     release_parked,
 )
@@ -21,6 +23,7 @@ from .effect_rows import (
     effects_by_id,
     effects_that_fit,
     known_consumers,
+    next_attempts,
     unfinished_effects,
 )
 from .migrations import EFFECTS_DB
@@ -115,6 +118,17 @@ class SqliteEffectLedger:
         """
         await self._database.write(partial(pause_consumer, file=self._database.file, consumer=consumer, why=why))
 
+    async def hold(self, consumer: str, until: int | None) -> None:
+        """Record until when all of `consumer` is slowed down, or, with ``None``, that it is not.
+
+        Raises:
+            UnknownConsumer: it was never opened.
+        """
+        await self._database.write(partial(hold_consumer, file=self._database.file, consumer=consumer, until=until))
+
+    async def postpone(self, dues: Mapping[str, int]) -> None:
+        await self._database.write(partial(postpone_attempts, file=self._database.file, dues=dues))
+
     async def search(
         self,
         *,
@@ -134,6 +148,9 @@ class SqliteEffectLedger:
         """
         work = partial(release_parked, file=self._database.file, effect_ids=effect_ids, state=state, now=now)
         return await self._database.write(work)
+
+    async def next_attempts(self) -> dict[str, int]:
+        return await self._database.read(next_attempts)
 
     async def counts(self) -> dict[str, dict[EffectState, int]]:
         return await self._database.read(effect_counts)

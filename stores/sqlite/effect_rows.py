@@ -17,6 +17,7 @@ __all__ = [
     "effects_that_fit",
     "encode_ids",
     "known_consumers",
+    "next_attempts",
     "states_of",
     "unfinished_effects",
 ]
@@ -27,19 +28,23 @@ UNFINISHED = "state NOT IN ('done', 'discarded')"
 
 OF_THESE_IDS = "effect_id IN (SELECT value FROM json_each(?))"
 EFFECTS = (
-    "SELECT effect_id, consumer, position, ordinal, stream, payload, state, attempts, error, result, changed "
-    "FROM effects WHERE "
+    "SELECT effect_id, consumer, position, ordinal, stream, payload, state, attempts, error, result, changed, "
+    "failures, due FROM effects WHERE "
 )
 BY_ID = EFFECTS + OF_THESE_IDS
 UNFINISHED_AFTER = f"""
 {EFFECTS} consumer = ? AND (position, ordinal) > (?, ?) AND {UNFINISHED} ORDER BY position, ordinal LIMIT ?
 """
 STATES = f"SELECT effect_id, state FROM effects WHERE {OF_THESE_IDS}"  # noqa: S608 - our own words
-CONSUMERS = "SELECT name, cursor, paused FROM consumers ORDER BY name"
+CONSUMERS = "SELECT name, cursor, paused, held_until FROM consumers ORDER BY name"
 COUNTS = f"""
 SELECT consumer, state, count(*) FROM effects INDEXED BY unfinished WHERE {UNFINISHED} GROUP BY consumer, state
 UNION ALL
 SELECT consumer, state, count(*) FROM effects INDEXED BY finished WHERE {FINISHED} GROUP BY consumer, state
+"""  # noqa: S608 - our own words
+NEXT_ATTEMPTS = f"""
+SELECT consumer, min(due) FROM effects INDEXED BY unfinished
+WHERE {UNFINISHED} AND state = 'retry' AND due IS NOT NULL GROUP BY consumer
 """  # noqa: S608 - our own words
 FINISHED_STATES: frozenset[EffectState] = frozenset({"done", "discarded"})
 
@@ -97,6 +102,11 @@ def effects_that_fit(
         parameters.append(encode_ids(effect_ids))
     query = f"{EFFECTS} {' AND '.join(conditions)} ORDER BY position, ordinal, consumer LIMIT ?"
     return [EffectRecord(*row) for row in connection.execute(query, (*parameters, limit)).fetchall()]
+
+
+def next_attempts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return for each consumer with effects in `retry` when the first of them is due."""
+    return dict(connection.execute(NEXT_ATTEMPTS).fetchall())
 
 
 def effect_counts(connection: sqlite3.Connection) -> dict[str, dict[EffectState, int]]:

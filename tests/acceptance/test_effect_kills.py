@@ -117,7 +117,7 @@ def test_kills_at_random_moments_lose_no_effect_and_double_only_what_was_being_s
     for number in range(1, KILLS + 1):
         process = outside.start(EVENTS * number)
         process.until(lambda process=process: lock_holder(shop.data) == process.pid)  # type: ignore[misc]
-        if process.ends_within(random_.uniform(0, 0.3)):
+        if process.ends_within(random_.uniform(0, 0.15)):
             continue
         process.signal(signal.SIGKILL)
         outside.check_killed(process.finished())

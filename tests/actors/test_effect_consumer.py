@@ -91,6 +91,21 @@ async def test_a_consumer_that_prefers_nothing_to_twice_parks_what_a_crash_left_
         assert outside.deliverer.sent == [1, 3]
 
 
+async def test_an_attempt_whose_end_a_crash_left_unknown_is_no_failure() -> None:
+    outside = Outside(retry=Retry("1s", attempts=2))
+    for _ in range(4):
+        gate = outside.deliverer.hold()
+        async with outside.running(stops=False):
+            if not outside.deliverer.sent:
+                outside.happen("1")
+            await gate.reached.wait()
+    assert ((await outside.effect(1)).attempts, (await outside.effect(1)).failures) == (4, 0)
+    outside.deliverer.answer(FAILED)
+    async with outside.running():
+        await rest()
+        assert await outside.states() == ["retry"]
+
+
 async def test_a_retry_waits_longer_each_time_and_the_last_one_parks() -> None:
     outside = Outside(retry=Retry("1s", "1h", attempts=4))
     outside.deliverer.always = lambda _: FAILED

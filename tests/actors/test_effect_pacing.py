@@ -53,10 +53,65 @@ async def test_attempts_that_were_held_up_do_not_park_after_a_restart_either() -
             await outside.pass_time(8)
     outside.deliverer.always = lambda _: FAILED
     async with outside.running():
-        await outside.pass_time(8)
-        assert await outside.states() == ["retry"]
+        for failures in (1, 2):
+            await outside.pass_time(8)
+            assert await outside.states() == ["retry"]
+            assert (await outside.effect(1)).failures == failures
         await outside.pass_time(8)
         assert await outside.states() == ["parked"], "its own failures do count"
+
+
+async def test_an_effect_is_parked_after_as_many_failures_of_its_own_as_are_allowed_however_many_starts() -> None:
+    outside = Outside(retry=Retry("1s", "8s", attempts=5))
+    outside.deliverer.always = lambda _: FAILED
+    for life in range(1, 5):
+        async with outside.running():
+            if life == 1:
+                outside.happen("1")
+            await outside.pass_time(8)
+            assert ((await outside.effect(1)).state, len(outside.deliverer.sent)) == ("retry", life + 1) or life == 4
+    assert (await outside.effect(1)).state == "parked"
+    assert (await outside.effect(1)).error == "after 5 attempts: not now"
+    assert len(outside.deliverer.sent) == 5
+
+
+async def test_the_ledger_tells_when_the_next_attempt_is_due_and_tells_anew_after_a_start() -> None:
+    outside = Outside(retry=Retry("1m", "1h"))
+    outside.deliverer.always = lambda _: FAILED
+
+    async def told() -> float:
+        due = (await outside.effect(1)).due
+        assert due is not None
+        assert (await outside.stored.next_attempts()) == {NAME: due}
+        return (due - outside.clock.now()) / 1_000_000
+
+    async with outside.running():
+        outside.happen("1")
+        await rest()
+        assert await told() == pytest.approx(outside.actor.next_attempt() or 0, abs=0.001)
+    outside.clock.jump(86_400)
+    async with outside.running():
+        assert 30 <= await told() <= 60
+        assert await told() == pytest.approx(outside.actor.next_attempt() or 0, abs=0.001)
+        gate = outside.deliverer.hold()
+        outside.clock.advance(60)
+        await gate.reached.wait()
+        assert (await outside.effect(1)).due is None
+        gate.open()
+
+
+async def test_a_consumer_that_is_slowed_down_is_told_so_until_the_next_start_tries_anew() -> None:
+    outside = Outside()
+    outside.deliverer.always = lambda _: TryAgain("throttled", after=90.0, slow_down=True)
+    async with outside.running():
+        outside.happen("1", "2")
+        await rest()
+        held = (await outside.stored.consumers())[NAME].held_until
+        assert held == outside.clock.now() + 90_000_000
+        assert outside.actor.next_attempt() == 90.0
+    outside.deliverer.always = None
+    async with outside.running():
+        assert (await outside.stored.consumers())[NAME].held_until is None
 
 
 async def test_a_paused_consumer_sends_nothing_until_it_is_resumed_and_stays_so_over_a_restart() -> None:

@@ -302,6 +302,48 @@ async def test_a_released_effect_is_tried_again_from_the_first_attempt_on(ledger
     assert (record.state, record.attempts, record.error, record.changed) == ("pending", 0, "550", NOW + 3)
 
 
+async def test_failures_are_counted_apart_from_attempts_until_an_operator_releases_the_effect(
+    ledger: EffectLedger,
+) -> None:
+    await enter(ledger, ONE)
+    for failed in (True, False, True):
+        await ledger.begin([ID], NOW)
+        await ledger.conclude([Conclusion(ID, "retry", "later", failed=failed)], NOW)
+    assert ((await only(ledger)).attempts, (await only(ledger)).failures) == (3, 2)
+    await ledger.begin([ID], NOW)
+    await ledger.conclude([Conclusion(ID, "parked", "no", failed=True)], NOW)
+    assert (await only(ledger)).failures == 3
+    await ledger.release([ID], "pending", NOW)
+    assert ((await only(ledger)).attempts, (await only(ledger)).failures) == (0, 0)
+
+
+async def test_the_next_attempt_is_told_while_there_is_one_to_come(ledger: EffectLedger) -> None:
+    await enter(ledger, ONE, TWO, THREE)
+    ids = [each.effect_id for each in (ONE, TWO)]
+    await ledger.begin(ids, NOW)
+    ends = [Conclusion(each, "retry", "later", due=NOW + after) for each, after in zip(ids, (9, 5), strict=True)]
+    await ledger.conclude(ends, NOW)
+    assert ((await only(ledger)).due, await ledger.next_attempts()) == (NOW + 9, {"mail": NOW + 5})
+    await ledger.postpone({ids[1]: NOW + 20, THREE.effect_id: NOW + 1, "ff": NOW + 1})
+    assert await ledger.next_attempts() == {"mail": NOW + 9}
+    assert (await only(ledger, THREE.effect_id)).due is None, "it is not to be tried again, but for the first time"
+    await ledger.begin(ids, NOW)
+    assert ((await only(ledger)).due, await ledger.next_attempts()) == (None, {})
+    await ledger.postpone({})
+
+
+async def test_a_consumer_is_held_until_it_is_told_otherwise(ledger: EffectLedger) -> None:
+    await ledger.hold("mail", NOW + 7)
+    assert (await ledger.consumers())["mail"] == ConsumerRecord("mail", 0, None, NOW + 7)
+    await ledger.hold("mail", None)
+    assert (await ledger.consumers())["mail"].held_until is None
+    await ledger.hold("mail", NOW + 7)
+    await ledger.pause("mail", "access denied")
+    assert (await ledger.consumers())["mail"] == ConsumerRecord("mail", 0, "access denied")
+    with pytest.raises(UnknownConsumer):
+        await ledger.hold("cdn", NOW)
+
+
 async def test_a_discarded_effect_keeps_its_attempts_and_is_over(ledger: EffectLedger) -> None:
     await enter(ledger, ONE)
     await ledger.begin([ID], NOW)

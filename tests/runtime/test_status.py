@@ -2,7 +2,8 @@
 
 import msgspec
 import pytest
-from twofold.runtime.status import Status
+from twofold.runtime.status import Status, _consumer
+from twofold.stores.effect_records import ConsumerRecord, EffectState
 
 STATUS = Status(
     folder="data",
@@ -16,6 +17,7 @@ STATUS = Status(
     read_db_bytes=16_384,
     consumers=(),
 )
+NOW = 1_700_000_000_000_000
 HINT = "run `twofold send /dev/null --settle` to see why"
 
 
@@ -30,3 +32,26 @@ def test_a_read_database_that_is_behind_where_nothing_runs_comes_with_the_way_to
 ) -> None:
     status = msgspec.structs.replace(STATUS, projected=projected, held_by=held_by)
     assert any(HINT in line for line in status.lines()) == hinted
+
+
+COUNTS: dict[EffectState, int] = {"pending": 1, "retry": 1}
+
+
+@pytest.mark.parametrize(
+    ("consumer", "due", "told"),
+    [
+        (ConsumerRecord("mail", 7), NOW + 11_500_000, ["next attempt in 12 s"]),
+        (ConsumerRecord("mail", 7), NOW - 1, ["next attempt due"]),
+        (ConsumerRecord("mail", 7), None, []),
+        (
+            ConsumerRecord("mail", 7, None, NOW + 90_000_000),
+            NOW + 5,
+            ["slowed down by the other side", "next attempt in 90 s"],
+        ),
+        (ConsumerRecord("mail", 7, None, NOW - 90_000_000), NOW + 5_000_000, ["next attempt in 5 s"]),
+        (ConsumerRecord("mail", 7, "denied"), NOW + 5, ["paused: denied; mend it, then: twofold effects resume mail"]),
+    ],
+)
+def test_a_consumer_comes_with_its_next_attempt(consumer: ConsumerRecord, due: int | None, told: list[str]) -> None:
+    status = msgspec.structs.replace(STATUS, consumers=[_consumer(consumer, COUNTS, due, NOW)], now=NOW)
+    assert [line.strip() for line in status.lines()][-len(told) - 1 :] == ["1 pending, 1 retry", *told]

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 import anyio
 import pytest
-from twofold.stores.effect_records import Conclusion, ConsumerRecord, Effect, EffectState, effect_id
+from msgspec.structs import astuple
+from twofold.stores.effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, effect_id
 from twofold.stores.errors import Corruption, DiskFull, NoSuchStore, ReadOnly, SchemaTooNew, StorageFailed, WrongCursor
 from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
 from twofold.stores.sqlite.migrations import EFFECTS_DB
@@ -138,6 +139,22 @@ async def test_a_full_disk_keeps_nothing_of_a_record_and_the_same_one_goes_throu
     await ledger.close()
 
 
+async def test_a_ledger_of_the_first_version_is_brought_on_and_keeps_what_it_holds(file: Path) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as old:
+        old.executescript(EFFECTS_DB.migration(1).read_text())
+        old.execute(f"PRAGMA application_id = {EFFECTS_DB.application_id}")
+        old.execute("PRAGMA user_version = 1")
+        old.execute("INSERT INTO consumers VALUES ('mail', 1, NULL)")
+        kept = EffectRecord(effect_id("mail", 1, 0), "mail", 1, 0, "order-1", "{}", "retry", 7, "451", None, NOW)
+        old.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(kept)[:11])
+    ledger = await SqliteEffectLedger.open(file)
+    assert list(await ledger.search()) == [kept]
+    assert (kept.attempts, kept.failures, kept.due) == (7, 0, None)
+    assert await ledger.next_attempts() == {}
+    await enter(ledger, 1)
+    await ledger.close()
+
+
 async def test_a_ledger_of_a_newer_version_is_refused(file: Path) -> None:
     await (await open_with_mail(file)).close()
     newer = EFFECTS_DB.version() + 1
@@ -184,7 +201,9 @@ async def test_the_file_itself_refuses_an_effect_twice_and_a_state_that_there_is
     ledger = await open_with_mail(file)
     await enter(ledger, 1)
     await ledger.close()
-    columns = "consumer, position, ordinal, stream, payload, state, attempts, error, result, changed FROM effects"
+    columns = (
+        "consumer, position, ordinal, stream, payload, state, attempts, error, result, changed, 0, NULL FROM effects"
+    )
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         with pytest.raises(sqlite3.IntegrityError, match=r"effects\.consumer, effects\.position, effects\.ordinal"):
             other.execute(f"INSERT INTO effects SELECT 'another', {columns}")
