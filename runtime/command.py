@@ -31,8 +31,8 @@ def configured(function: F) -> F:
 def service(function: F) -> F:
     """Do what `configured` does, for a process that goes on: what its log holds from INFO on is one line an event.
 
-    The failure that ends it, or that it does not start for, is such a line too, since what reads the log of a service
-    reads no other text.
+    The failure that ends it, or that it does not start for, is such a line too where no person reads, since what reads
+    the log of a service reads no other text.
     """
     told = _configured(function, _log)
 
@@ -73,6 +73,9 @@ def _tell(error: BaseException) -> None:
 
 
 def _log(error: BaseException) -> None:
+    if sys.stderr.isatty():
+        _tell(error)
+        return
     # A failure of ours says all in its words; of another one the place counts.
     where = error.error if isinstance(error, DomainFailed) else None if isinstance(error, TwofoldError) else error
     code = exit_code_of(error)

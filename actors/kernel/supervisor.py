@@ -184,7 +184,7 @@ class Role:
             self.state = "halted"
             if self._halted is not None:
                 self._halted(str(error))
-            log.error("role halted", role=self.name, cause=str(error))
+            log.error("role halted", role=self.name, cause=str(error) or repr(error))
             return
         self.state = "restarting"
         self.restarts += 1

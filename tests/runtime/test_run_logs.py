@@ -1,8 +1,11 @@
 """What `twofold run` says to who keeps it running: one JSON object a line, from its start to its end."""
 
 import json
+import os
+import pty
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import httpx
 import pytest
 from twofold.runtime.exit_codes import ExitCode
 
-from tests.doubles.command_line import ENVIRONMENT, CommandLine, Running
+from tests.doubles.command_line import ENVIRONMENT, TWOFOLD, CommandLine, Running
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -74,3 +77,20 @@ def test_a_start_that_is_refused_is_one_line_with_the_exit_code(shop: CommandLin
     [line] = lines(refused.err)
     assert (refused.code, line["exit_code"], line["event"]) == (ExitCode.LOCKED, ExitCode.LOCKED, "failed")
     assert f"is locked by process {server.pid}" in line["cause"]
+
+
+def test_a_start_that_is_refused_is_told_to_a_person_as_everywhere(tmp_path: Path) -> None:
+    process, terminal = pty.fork()
+    if not process:
+        os.execve(TWOFOLD, [str(TWOFOLD), "run", "--config", str(tmp_path / "absent.toml")], ENVIRONMENT)
+    try:
+        said = b""
+        with suppress(OSError):  # what a terminal answers once nobody has its other end
+            while block := os.read(terminal, 65536):
+                said += block
+    finally:
+        _, ended = os.waitpid(process, 0)
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(ended) == ExitCode.CONFIGURATION
+    assert said.decode().startswith("Error: ")
+    assert "absent.toml cannot be read" in said.decode()
