@@ -6,13 +6,13 @@ end after. What a crash leaves in `sending` may have been sent: it is sent again
 consumer that prefers nothing to twice, parked.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from random import Random
 from typing import Any
 
 import anyio
 
-from ..stores.effect_records import Conclusion, EffectRecord
+from ..stores.effect_records import Conclusion, Effect, EffectRecord
 from ..stores.protocols import EffectLedger
 from ..stores.records import EventRecord, Position
 from .definitions import Domain, EffectDefinition
@@ -115,11 +115,10 @@ class EffectConsumer(Actor[EventRecord]):
         self.cursor = position
         due = self._end_of_window()
         for effect in effects:
-            scheduled = Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream)
             if effect.parked is None:
-                self._schedule.add(scheduled, due)
+                self._schedule.add(scheduled(effect), due)
             else:
-                self._schedule.add_parked(scheduled)
+                self._schedule.add_parked(scheduled(effect))
                 self._notices.parked(effect.effect_id, effect.parked)
         self._sender.wake()
         self._quiet.rendered.rise(position)
@@ -133,10 +132,18 @@ class EffectConsumer(Actor[EventRecord]):
         """Send again, after an operator has mended the access and the ledger knows of it."""
         self._sender.resume()
 
-    def release(self, effect_ids: Sequence[str], *, again: bool) -> None:
-        """Take up effects that an operator has released in the ledger."""
+    def release(
+        self, effect_ids: Sequence[str], *, again: bool, rendered: Mapping[str, Sequence[Effect]] | None = None
+    ) -> None:
+        """Take up effects that an operator has released in the ledger, some of them `rendered` anew."""
+        now, anew = self.clock.monotonic(), rendered or {}
         for effect_id in effect_ids:
-            self._schedule.release(effect_id, self.clock.monotonic(), again=again)
+            effects = anew.get(effect_id)
+            if effects is None:
+                self._schedule.release(effect_id, now, again=again)
+            elif not effects or effects[0].parked is None:
+                more = [scheduled(effect) for effect in effects[1:]]
+                self._schedule.release(effect_id, now, again=bool(effects), more=more)
         self._sender.wake()
 
     def next_attempt(self) -> float | None:
@@ -199,3 +206,8 @@ class EffectConsumer(Actor[EventRecord]):
         if now >= self._window_end:
             self._window_end = now + self._definition.window
         return self._window_end
+
+
+def scheduled(effect: Effect) -> Scheduled:
+    """Return a new effect as it is lined up."""
+    return Scheduled(effect.effect_id, effect.position, effect.ordinal, effect.stream)

@@ -1,7 +1,8 @@
 """What a consumer has to do for events: its function run over each, and the result checked and encoded.
 
-It runs once for each event, before the ledger: what is in the ledger is never rendered again. A function that raises,
-or that makes what can never be sent, parks that event's effect with the reason; nothing else is held up.
+It runs once for each event, before the ledger: what it made there is never made again. A function that raises, or that
+makes what can never be sent, parks that event's effect with the reason; nothing else is held up. Only such an effect is
+rendered anew, when an operator has it tried again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from ..stores.effect_records import Effect, effect_id
+from ..stores.effect_records import Effect, EffectRecord, effect_id
+from ..stores.protocols import EventStore
 from ..stores.records import EventRecord
 from .definitions import Domain, EffectDefinition
 from .delivery import reason_of
@@ -17,7 +19,7 @@ from .domain import EventMeta
 from .email import Email, check_email
 from .purge import Purge, check_purge
 
-__all__ = ["payloads_of", "render"]
+__all__ = ["payloads_of", "render", "render_anew"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,6 +47,22 @@ def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRec
             continue
         effects += (_effect(consumer, record, ordinal, payload) for ordinal, payload in enumerate(payloads))
     return effects
+
+
+async def render_anew(domain: Domain, store: EventStore, parked: Iterable[EffectRecord]) -> dict[str, Sequence[Effect]]:
+    """Return what those of the `parked` effects make now whose rendering had failed, by their ids.
+
+    Such an effect has no payload. It may make several effects now, or none, or fail again and be parked for that.
+
+    Raises:
+        UnknownEvent: an event's type is not registered.
+    """
+    made: dict[str, Sequence[Effect]] = {}
+    for effect in parked:
+        consumer = domain.effects.get(effect.consumer)
+        if consumer is not None and consumer.kind != "call" and not effect.payload:
+            made[effect.effect_id] = render(domain, consumer, await store.read(effect.position - 1, 1))
+    return made
 
 
 def payloads_of(consumer: EffectDefinition, record: EventRecord, event: Any) -> list[str]:

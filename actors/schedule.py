@@ -7,6 +7,7 @@ no order has a lane for each effect. All times are the monotonic clock's, so a w
 
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -97,11 +98,15 @@ class Schedule:
         self._taken -= 1
         self._parked[effect.effect_id] = self._lane_of(effect)
 
-    def release(self, effect_id: str, now: float, *, again: bool) -> None:
-        """Take an effect out of its parking: to be tried `again` from the first attempt on, or to be given up."""
+    def release(self, effect_id: str, now: float, *, again: bool, more: Sequence[Scheduled] = ()) -> None:
+        """Take an effect out of its parking: to be tried `again` from the first attempt on, or to be given up.
+
+        `more` are effects of the same event that come right behind it.
+        """
         key = self._parked.pop(effect_id, None)
         if key is None:
             return
+        self._line_up_behind(key, effect_id, more, now)
         first = self._first[key]
         if first.effect_id != effect_id:
             self._release_behind(key, effect_id, again=again)
@@ -110,6 +115,19 @@ class Schedule:
             self._open(key, now)
         else:
             self._drop_first(key, now)
+
+    def _line_up_behind(self, key: str, effect_id: str, more: Sequence[Scheduled], now: float) -> None:
+        """Put `more` into the lane right behind the effect, before all that came after its event."""
+        if not self._by_stream:
+            for each in more:
+                self.add(each, now)
+        elif more:
+            behind = self._behind.setdefault(key, deque())
+            start = 0
+            if self._first[key].effect_id != effect_id:
+                start = 1 + next(index for index, effect in enumerate(behind) if effect.effect_id == effect_id)
+            for offset, each in enumerate(more):
+                behind.insert(start + offset, each)
 
     def _release_behind(self, key: str, effect_id: str, *, again: bool) -> None:
         behind = self._behind[key]

@@ -16,6 +16,7 @@ from ..actors.kernel.clock import Clock
 from ..actors.kernel.supervisor import Role
 from ..actors.kernel.watermark import Watermark
 from ..actors.quiet import Quiet
+from ..actors.rendering import render_anew
 from ..actors.space import Space
 from ..actors.statistics import RoleStatistics, statistics_of
 from ..stores.effect_records import EffectState
@@ -111,13 +112,18 @@ class Effects:
     async def release(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Take parked effects out of their parking, to be tried `again` or given up, and return how many.
 
+        What is tried again and was never rendered, because that failed, is rendered now.
+
         Raises:
             WrongEffectState: one of them is not parked; none was released.
+            UnknownEvent: one is to be rendered whose event's type is not registered; none was released.
         """
         state: EffectState = "pending" if again else "discarded"
-        released = await self._stores.effects.release(effect_ids, state, self._clock.now())
+        found = await self._stores.effects.payloads(effect_ids) if again else {}
+        rendered = await render_anew(self._domain, self._stores.events, found.values())
+        released = await self._stores.effects.release(effect_ids, state, self._clock.now(), rendered)
         for role in self._roles.values():
-            cast(EffectConsumer, role.actor).release(effect_ids, again=again)
+            cast(EffectConsumer, role.actor).release(effect_ids, again=again, rendered=rendered)
         return released
 
     async def resume(self, name: str) -> None:

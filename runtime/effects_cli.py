@@ -82,6 +82,8 @@ def show_effect(config: Config, effect_id: str, as_json: bool) -> None:
 def retry_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | None, timeout: float) -> None:
     """Try parked effects again, at once: those of the ids, or all of a consumer. Exit code 1: some are parked again.
 
+    What is parked because the domain could not render it is rendered anew.
+
     \b
     Examples:
       twofold effects retry 00011a16cfa361b0e0e9a177c69e644d

@@ -1,13 +1,14 @@
 """The records of the effect ledger: what a consumer must do for an event, and how that stands."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from .records import Position, StreamId
 
-__all__ = ["Conclusion", "ConsumerRecord", "Effect", "EffectRecord", "EffectState", "effect_id"]
+__all__ = ["Conclusion", "ConsumerRecord", "Effect", "EffectRecord", "EffectState", "effect_id", "rendered_anew"]
 
 EffectState: TypeAlias = Literal["pending", "sending", "retry", "done", "parked", "discarded"]
 """``pending``: never tried. ``sending``: an attempt was recorded and has no end yet; found so at a start, its end is
@@ -36,6 +37,17 @@ class Effect(Struct, frozen=True, gc=False):
     """JSON: the e-mail, the purge; empty for a user's own consumer, which gets the event itself."""
     parked: str | None = None
     """Why it can never be sent, known already when it was rendered: such an effect is parked at once."""
+
+
+def rendered_anew(effects: Sequence[Effect]) -> tuple[EffectState, str, str | None]:
+    """Return state, payload and error of a row whose rendering had failed, once its event was rendered to `effects`.
+
+    The row stands for the first of them; where there is none any more, there is nothing left to do.
+    """
+    if not effects:
+        return "discarded", "", "rendered anew, its event makes no effect"
+    first = effects[0]
+    return ("pending", first.payload, None) if first.parked is None else ("parked", "", first.parked)
 
 
 class EffectRecord(Struct, frozen=True, gc=False):

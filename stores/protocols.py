@@ -256,10 +256,18 @@ class EffectLedger(Protocol):
     ) -> Sequence[EffectRecord]:
         """Return up to `limit` effects that fit all that is given, by position and ordinal."""
 
-    async def release(self, effect_ids: Collection[str], state: EffectState, now: int) -> int:
+    async def release(
+        self,
+        effect_ids: Collection[str],
+        state: EffectState,
+        now: int,
+        rendered: Mapping[str, Sequence[Effect]] | None = None,
+    ) -> int:
         """Take parked effects out of their parking, by an operator's hand, and return how many that were.
 
         With `state` `pending` they are tried again from the first attempt on; with `discarded` they are given up.
+        Those of them that are in `rendered`, by their ids, are instead what their event was rendered to anew: the first
+        effect takes the place of the row, others are entered, one that is parked leaves the row so with its reason.
         """
 
     async def counts(self) -> dict[str, dict[EffectState, int]]:

@@ -9,7 +9,7 @@ from typing import get_args
 from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 
-from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState
+from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, rendered_anew
 from ..errors import CommitRefused, StoreClosed, UnknownConsumer, WrongCursor, WrongEffectState
 from ..records import Position
 from .text import check_text
@@ -50,10 +50,7 @@ class MemoryEffectLedger:
         self._check_effects(consumer, effects, expected, position)
         self._consumers[consumer] = replace(known, cursor=position)
         now = time_ns() // 1000
-        for each in effects:
-            self._effects[each.effect_id] = entered(each, now)
-            self._places[consumer][each.position, each.ordinal] = each.effect_id
-            insort(self._unfinished[consumer], (each.position, each.ordinal))
+        self._add(effects, now)
 
     async def unfinished(self, consumer: str, after: tuple[Position, int], limit: int) -> Sequence[EffectRecord]:
         await self._enter()
@@ -128,10 +125,20 @@ class MemoryEffectLedger:
         ]
         return sorted(fitting, key=lambda each: (each.position, each.ordinal, each.consumer))[:limit]
 
-    async def release(self, effect_ids: Collection[str], state: EffectState, now: int) -> int:
+    async def release(
+        self,
+        effect_ids: Collection[str],
+        state: EffectState,
+        now: int,
+        rendered: Mapping[str, Sequence[Effect]] | None = None,
+    ) -> int:
         await self._enter()
         parked = self._all_in(("parked",), effect_ids, "be released")
+        anew = rendered or {}
         for effect in parked:
+            if effect.effect_id in anew:
+                self._put_anew(effect, anew[effect.effect_id], now)
+                continue
             counted = (0, 0) if state == "pending" else (effect.attempts, effect.failures)
             self._put(replace(effect, state=state, attempts=counted[0], failures=counted[1], changed=now))
         return len(parked)
@@ -187,6 +194,19 @@ class MemoryEffectLedger:
             if found is None or found.state not in allowed:
                 raise WrongEffectState(effect_id, None if found is None else found.state, step)
         return [self._effects[effect_id] for effect_id in dict.fromkeys(effect_ids)]
+
+    def _add(self, effects: Sequence[Effect], now: int) -> None:
+        for each in effects:
+            self._effects[each.effect_id] = entered(each, now)
+            self._places[each.consumer][each.position, each.ordinal] = each.effect_id
+            insort(self._unfinished[each.consumer], (each.position, each.ordinal))
+
+    def _put_anew(self, effect: EffectRecord, effects: Sequence[Effect], now: int) -> None:
+        """Put what the event of `effect` was rendered to anew in its place."""
+        state, payload, error = rendered_anew(effects)
+        reset = replace(effect, state=state, payload=payload, attempts=0, failures=0, changed=now)
+        self._put(replace(reset, error=effect.error if error is None else error))
+        self._add(effects[1:], now)
 
     def _put(self, effect: EffectRecord) -> None:
         self._effects[effect.effect_id] = effect

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import time_ns
 from typing import TypeAlias
 
-from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectState
+from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectState, rendered_anew
 from ..errors import CommitRefused, UnknownConsumer, WrongCursor, WrongEffectState
 from ..records import Position
 from .changes import change
@@ -45,6 +45,10 @@ CONCLUDE = BulkStatement(
     """,
 )
 PAUSE = "UPDATE consumers SET paused = ?, held_until = NULL WHERE name = ?"
+RENDER_ANEW = """
+UPDATE effects SET state = ?, payload = ?, error = coalesce(?, error), attempts = 0, failures = 0, changed = ?
+WHERE effect_id = ?
+"""
 HOLD = "UPDATE consumers SET held_until = ? WHERE name = ?"
 POSTPONE = BulkStatement(
     "WITH later (effect_id, due) AS (",
@@ -149,12 +153,23 @@ def conclude_attempts(connection: sqlite3.Connection, file: Path, conclusions: S
 
 
 def release_parked(
-    connection: sqlite3.Connection, file: Path, effect_ids: Collection[str], state: EffectState, now: int
+    connection: sqlite3.Connection,
+    file: Path,
+    effect_ids: Collection[str],
+    state: EffectState,
+    now: int,
+    rendered: Mapping[str, Sequence[Effect]],
 ) -> int:
     """Take parked effects out of their parking, and return how many that were."""
     with change(connection, file):
         check_states(connection, effect_ids, MAY_RELEASE, "be released")
-        return connection.execute(RELEASE, {"state": state, "now": now, "ids": encode_ids(effect_ids)}).rowcount
+        for effect_id, effects in rendered.items():
+            check_rendered(effect_id, effects)
+            connection.execute(RENDER_ANEW, (*rendered_anew(effects), now, effect_id))
+            INSERT_EFFECTS.run(connection, [effect_row(effect, now) for effect in effects[1:]])
+        plain = [each for each in effect_ids if each not in rendered]
+        parameters = {"state": state, "now": now, "ids": encode_ids(plain)}
+        return connection.execute(RELEASE, parameters).rowcount + len(rendered)
 
 
 def pause_consumer(connection: sqlite3.Connection, file: Path, consumer: str, why: str | None) -> None:
@@ -189,6 +204,12 @@ def check_states(connection: sqlite3.Connection, effect_ids: Collection[str], al
     for effect_id in effect_ids:
         if states.get(effect_id) not in allowed:
             raise WrongEffectState(effect_id, states.get(effect_id), step)
+
+
+def check_rendered(effect_id: str, effects: Sequence[Effect]) -> None:
+    """Check that what an event was rendered to anew stands for the effect of that id."""
+    if effects and effects[0].effect_id != effect_id:
+        raise CommitRefused(f"effect {effect_id} was rendered anew as {effects[0].effect_id}")
 
 
 def check_once(conclusions: Iterable[Conclusion]) -> None:

@@ -140,13 +140,26 @@ class SqliteEffectLedger:
         work = partial(effects_that_fit, consumer=consumer, states=states, effect_ids=effect_ids, limit=limit)
         return await self._database.read(work)
 
-    async def release(self, effect_ids: Collection[str], state: EffectState, now: int) -> int:
+    async def release(
+        self,
+        effect_ids: Collection[str],
+        state: EffectState,
+        now: int,
+        rendered: Mapping[str, Sequence[Effect]] | None = None,
+    ) -> int:
         """Take parked effects out of their parking, and return how many that were.
 
         Raises:
             WrongEffectState: one of them is not parked; none was released.
         """
-        work = partial(release_parked, file=self._database.file, effect_ids=effect_ids, state=state, now=now)
+        work = partial(
+            release_parked,
+            file=self._database.file,
+            effect_ids=effect_ids,
+            state=state,
+            now=now,
+            rendered=rendered or {},
+        )
         return await self._database.write(work)
 
     async def next_attempts(self) -> dict[str, int]:

@@ -109,6 +109,28 @@ def test_an_effect_released_behind_a_parked_one_waits_for_that() -> None:
     assert taken(schedule) == [2]
 
 
+def test_what_comes_with_a_released_effect_leaves_right_behind_it() -> None:
+    schedule = Schedule(by_stream=True)
+    schedule.add_parked(effect(1))
+    schedule.add_parked(effect(2))
+    schedule.add(effect(3), 0.0)
+    schedule.release("2/0", 0.0, again=True, more=[effect(2, ordinal=1), effect(2, ordinal=2)])
+    schedule.release("1/0", 0.0, again=True, more=[effect(1, ordinal=1)])
+    left = list[str]()
+    while found := schedule.take(10, 0.0, ALL):
+        left += [each.effect_id for each in found]
+        for each in found:
+            schedule.finish(each, 0.0)
+    assert left == ["1/0", "1/1", "2/0", "2/1", "2/2", "3/0"]
+
+
+def test_without_an_order_what_comes_with_a_released_effect_may_leave_with_it() -> None:
+    schedule = Schedule(by_stream=False)
+    schedule.add_parked(effect(1))
+    schedule.release("1/0", 0.0, again=True, more=[effect(1, ordinal=1)])
+    assert len(schedule.take(10, 0.0, ALL)) == 2
+
+
 def test_without_an_order_neither_a_parked_effect_nor_a_retry_holds_back_another() -> None:
     first = effect(1)
     schedule = filled(first, effect(2), by_stream=False)

@@ -364,6 +364,42 @@ async def test_only_a_parked_effect_is_released(ledger: EffectLedger, state: Eff
     assert await ledger.payloads([ID, TWO.effect_id]) == {ID: before, TWO.effect_id: parked}
 
 
+UNRENDERED = replace(ONE, payload="", parked="the renderer raised")
+
+
+async def test_an_effect_that_was_rendered_anew_takes_its_own_place_and_others_come_behind_it(
+    ledger: EffectLedger,
+) -> None:
+    await enter(ledger, UNRENDERED, TWO)
+    assert await ledger.release([ID], "pending", NOW, {ID: [ONE, effect(1, 1), effect(1, 2)]}) == 1
+    assert await places(ledger) == [(1, 0), (1, 1), (1, 2), (2, 0)]
+    record = await only(ledger)
+    assert (record.state, record.payload, record.error) == ("pending", ONE.payload, "the renderer raised")
+    assert (await only(ledger, effect_id("mail", 1, 2))).state == "pending"
+
+
+async def test_an_effect_that_makes_nothing_any_more_is_over_and_one_that_fails_again_stays_parked(
+    ledger: EffectLedger,
+) -> None:
+    again = replace(TWO, payload="", parked="it raised")
+    await enter(ledger, UNRENDERED, again, replace(THREE, parked="550"))
+    worse = replace(again, parked="it raised something else")
+    ids = [ID, TWO.effect_id, THREE.effect_id]
+    assert await ledger.release(ids, "pending", NOW, {ID: [], TWO.effect_id: [worse]}) == 3
+    kept = await ledger.payloads(ids)
+    assert [kept[each].state for each in ids] == ["discarded", "parked", "pending"]
+    assert "makes no effect" in (kept[ID].error or "")
+    assert kept[TWO.effect_id].error == "it raised something else"
+    assert await places(ledger) == [(2, 0), (3, 0)]
+
+
+async def test_nothing_is_rendered_anew_where_one_effect_is_not_parked(ledger: EffectLedger) -> None:
+    await enter(ledger, UNRENDERED, TWO)
+    with pytest.raises(WrongEffectState):
+        await ledger.release([ID, TWO.effect_id], "pending", NOW, {ID: [ONE, effect(1, 1)]})
+    assert ((await only(ledger)).state, await places(ledger)) == ("parked", [(1, 0), (2, 0)])
+
+
 async def test_a_pause_lasts_until_it_is_lifted_and_recording_goes_on_under_it(ledger: EffectLedger) -> None:
     await ledger.pause("mail", "535 authentication failed")
     await enter(ledger, ONE)

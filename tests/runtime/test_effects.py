@@ -183,6 +183,33 @@ async def test_an_operator_takes_up_what_is_parked_and_resumes_what_is_paused(co
         assert calls.positions == [1, 1, 2]
 
 
+async def test_what_is_rendered_anew_goes_out_before_what_it_held_back_in_its_stream(config: Config) -> None:
+    app, broken = accounts_app(), True
+
+    @app.email("news", retry=Retry(attempts=1))
+    def news(event: AccountOpened | Deposited, meta: EventMeta) -> list[Email]:
+        if broken and isinstance(event, AccountOpened):
+            raise ValueError("a bug")
+        return [Email(to="a@example.com", subject=str(number), text="") for number in range(2)]
+
+    plan = Plan()
+    async with Runtime(app, config, open_stores=planned(plan)) as runtime:
+        await runtime.submit(OpenAccount("1", "Ada"))
+        await runtime.submit(Deposit("1", Decimal(1)))
+        await runtime.settled()
+        assert [effect.state for effect in await effects_of(runtime)] == ["parked", "pending", "pending"]
+        broken = False
+        parked = (await effects_of(runtime))[0].effect_id
+        assert await runtime.release_effects([parked], again=True) == 1
+        await runtime.settled()
+        effects = await effects_of(runtime)
+        assert [(effect.position, effect.ordinal, effect.state) for effect in effects] == [
+            (position, ordinal, "done") for position in (1, 2) for ordinal in (0, 1)
+        ]
+        assert [effect.changed for effect in effects] == sorted(effect.changed for effect in effects)
+        assert plan.calls["begin"] == 4, "one after the other, as a stream is sent"
+
+
 async def test_stopping_does_not_wait_for_a_retry_and_keeps_it_for_the_next_start(config: Config) -> None:
     calls = Calls(retry=Retry("1h"))
     calls.failing = True
