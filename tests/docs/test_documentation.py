@@ -15,8 +15,8 @@ from twofold.runtime.exit_codes import ExitCode
 from tests.doubles.command_line import ENVIRONMENT, CommandLine
 
 REPOSITORY = Path(__file__).parents[2]
-DOCUMENTS = [REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/shop/README.md")]
-DOCUMENTS += sorted((REPOSITORY / "docs").glob("*.md"))
+DOCUMENTS = [REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+DOCUMENTS += sorted((REPOSITORY / "examples").glob("*/README.md")) + sorted((REPOSITORY / "docs").glob("*.md"))
 PACKAGE = sorted(file for folder in ("actors", "runtime", "stores") for file in (REPOSITORY / folder).rglob("*.py"))
 README = DOCUMENTS[0].read_text(encoding="utf-8")
 

@@ -1,0 +1,1 @@
+"""A consumer of one's own that tells another system of each event, over HTTP."""
