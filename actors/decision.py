@@ -106,9 +106,11 @@ def decide(
     events: list[DecidedEvent] = []
     claims: list[Claim] = []
     state = loaded.state
-    if not isinstance(said, Iterable | None):
+    if said is None:
+        said = ()
+    elif not isinstance(said, (list, Iterable)):  # the list first: an abstract class takes its time to answer
         raise DomainFault(f"decide of {decider.category} returned {said!r}; it returns events and claims, in a list")
-    for item in said or ():
+    for item in said:
         if isinstance(item, Claim):
             claims.append(_checked(item))
             continue

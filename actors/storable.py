@@ -34,10 +34,10 @@ LARGEST_DECIMAL_EXPONENT = 64
 """A decimal has at most this many digits on either side of its point."""
 
 # A cheap look at the encoded bytes finds every value that could be at fault, and some that are not: a long run of
-# digits, an exponent, a word for what is no number, an escaped NUL. Only then is the value walked. Digits are made
-# alike first, and a single byte is looked for before a word: on an order of 3 kB that takes 5 us, where a regular
-# expression for all of it takes 90.
-_ALIKE = bytes.maketrans(b"123456789e", b"000000000E")
+# digits, the exponent of a decimal, a word for what is no number, an escaped NUL. Only then is the value walked. Digits
+# are made alike first, and a single byte is looked for before a word: 0.9 us for a shop's command of 250 bytes on
+# average, where a regular expression for all of it takes ten times as long. (Floats are walked in any case.)
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _NINETEEN_DIGITS = b"0" * 19
 
 
@@ -51,13 +51,12 @@ class Unstorable(TwofoldError):
 
 def looks_unstorable(data: bytes) -> bool:
     """Tell from the encoded form whether a value is worth walking; never misses one that `check_storable` refuses."""
-    digits = data.translate(_ALIKE)
     return (
-        _NINETEEN_DIGITS in digits
-        or (b"E" in digits and (b"0E0" in digits or b"0E+" in digits or b"0E-" in digits))
-        or (b"N" in digits and b"NaN" in digits)
-        or (b"I" in digits and b"Inf" in digits)
-        or (b"\\" in digits and b"\\u0000" in digits)
+        _NINETEEN_DIGITS in data.translate(_ALIKE)
+        or (b"E" in data and (b"E+" in data or b"E-" in data))
+        or (b"N" in data and b"NaN" in data)
+        or (b"I" in data and b"Inf" in data)
+        or (b"\\" in data and b"\\u0000" in data)
     )
 
 
