@@ -177,6 +177,26 @@ async def test_a_deliverer_that_raises_is_tried_again(error: BaseException) -> N
         assert outside.role.restarts == 0
 
 
+async def test_what_a_clock_that_jumped_had_forgotten_early_is_never_sent_again_and_what_waits_is_kept() -> None:
+    outside = Outside()
+    outside.deliverer.always = lambda effect: Refused("no") if effect.position == 2 else Delivered()
+    decades = 3_000_000_000
+    async with outside.running():
+        outside.happen("a", "b", "c")
+        await rest()
+        assert await outside.states() == ["done", "parked", "done"]
+        outside.clock.jump(decades)
+        await outside.pass_time(3600)
+        assert await outside.states() == ["parked"], "the cleaning went by the wall clock"
+        outside.clock.jump(-decades)
+    for sent in ([1, 2, 3, 4], [1, 2, 3, 4, 5]):
+        async with outside.running():
+            outside.happen("a")
+            await rest()
+            assert outside.deliverer.sent == sent
+    assert await outside.states() == ["parked", "done", "done"]
+
+
 async def test_a_reason_that_no_file_can_hold_parks_and_harms_nobody() -> None:
     outside = Outside()
     outside.deliverer.answer(Refused("\udc80" + "x" * 100_000))
