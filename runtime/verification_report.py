@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, ValidationError
 
-from ..stores.errors import Corruption, StoreError, TwofoldError
+from ..stores.errors import Corruption, SchemaTooOld, StoreError, TwofoldError
 from ..stores.records import Head
 
 __all__ = [
@@ -128,6 +128,8 @@ class Findings:
             part.is_whole = True
         except Corruption as error:
             self.corruption(str(where), error)
+        except SchemaTooOld as error:
+            self.fault(str(where), str(where), error.what, error.next_step)
         except (StoreError, sqlite3.Error, UnicodeError, ValidationError) as error:
             self.fault(str(where), str(where), f"it cannot be read: {error}", next_step)
 

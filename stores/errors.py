@@ -21,6 +21,7 @@ __all__ = [
     "QueryTimeout",
     "ReadOnly",
     "SchemaTooNew",
+    "SchemaTooOld",
     "StatementFailed",
     "StorageFailed",
     "StoreClosed",
@@ -164,6 +165,17 @@ class SchemaTooNew(StoreError):
             f"{file} has schema version {found}, and this version of Twofold knows up to {known}. "
             "Upgrade Twofold, or restore a backup made by this version."
         )
+
+
+class SchemaTooOld(StoreError):
+    """A file was written by an older version of Twofold, and whoever only reads cannot bring it on."""
+
+    next_step = "Start Twofold on the folder once, such as with `twofold send /dev/null`: that brings it on."
+
+    def __init__(self, file: Path | str, found: int, known: int) -> None:
+        self.file, self.found, self.known = Path(file), found, known
+        self.what = f"it has schema version {found}, and this version of Twofold reads {known}"
+        super().__init__(f"{file}: {self.what}. {self.next_step}")
 
 
 class WrongCursor(StoreError):

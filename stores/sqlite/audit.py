@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import Corruption, NoSuchStore
-from .migrations import Schema, check_schema, migrate
+from .migrations import Schema, check_readable, migrate
 from .opening import MEMORY, file_uri
 from .settings import apply_settings, memory_settings, reader_settings
 
@@ -51,14 +51,14 @@ def open_to_audit(file: Path, schema: Schema) -> Iterator[sqlite3.Connection]:
 
     Raises:
         NoSuchStore: there is no such file.
-        Corruption, SchemaTooNew, sqlite3.Error: it is no database of this kind.
+        Corruption, SchemaTooNew, SchemaTooOld, sqlite3.Error: it is no database of this kind.
     """
     if not file.exists():
         raise NoSuchStore(file)
     with closing(sqlite3.connect(file_uri(file, "ro"), uri=True, isolation_level=None)) as connection:
         connection.text_factory = text_or_bytes
         apply_settings(connection, file, reader_settings())
-        check_schema(connection, schema, file)
+        check_readable(connection, schema, file)
         yield connection
 
 

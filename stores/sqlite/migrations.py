@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ..errors import Corruption, SchemaTooNew
+from ..errors import Corruption, SchemaTooNew, SchemaTooOld
 
-__all__ = ["EFFECTS_DB", "READ_DB", "WRITE_DB", "Schema", "check_schema", "migrate"]
+__all__ = ["EFFECTS_DB", "READ_DB", "WRITE_DB", "Schema", "check_readable", "check_schema", "migrate"]
 
 
 class Schema(Struct, frozen=True):
@@ -77,6 +77,18 @@ def check_schema(connection: sqlite3.Connection, schema: Schema, file: Path) -> 
     if found > schema.version():
         raise SchemaTooNew(file, found, schema.version())
     return int(found)
+
+
+def check_readable(connection: sqlite3.Connection, schema: Schema, file: Path) -> None:
+    """Check that `file` can be read as it stands.
+
+    Raises:
+        SchemaTooOld: an older version of Twofold wrote it, and nothing has brought it on since.
+        SchemaTooNew, Corruption: as `check_schema`.
+    """
+    found = check_schema(connection, schema, file)
+    if 0 < found < schema.version():
+        raise SchemaTooOld(file, found, schema.version())
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema, file: Path) -> None:

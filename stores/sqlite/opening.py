@@ -17,7 +17,7 @@ from ..errors import NoSuchStore, StorageFailed
 from ..files import Files, failing
 from .connection import Connection, connect
 from .faults import opening_error
-from .migrations import Schema, check_schema, migrate
+from .migrations import Schema, check_readable, migrate
 from .settings import Synchronous, apply_settings, memory_settings, reader_settings, writer_settings
 from .workers import Workers
 
@@ -56,6 +56,7 @@ async def open_reader(file: Path, schema: Schema) -> Connection:
 
     Raises:
         NoSuchStore: there is no such file.
+        SchemaTooOld: an older version of Twofold wrote it.
         Corruption, SchemaTooNew, StorageFailed: as `open_writer`.
     """
     if not file.exists():
@@ -63,7 +64,7 @@ async def open_reader(file: Path, schema: Schema) -> Connection:
 
     def prepare(connection: sqlite3.Connection) -> None:
         apply_settings(connection, file, reader_settings())
-        check_schema(connection, schema, file)
+        check_readable(connection, schema, file)
 
     return await open_prepared(file_uri(file, "ro"), file, schema, prepare)
 

@@ -17,7 +17,16 @@ import anyio
 import pytest
 from msgspec.structs import astuple
 from twofold.stores.effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, effect_id
-from twofold.stores.errors import Corruption, DiskFull, NoSuchStore, ReadOnly, SchemaTooNew, StorageFailed, WrongCursor
+from twofold.stores.errors import (
+    Corruption,
+    DiskFull,
+    NoSuchStore,
+    ReadOnly,
+    SchemaTooNew,
+    SchemaTooOld,
+    StorageFailed,
+    WrongCursor,
+)
 from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
 from twofold.stores.sqlite.migrations import EFFECTS_DB
 
@@ -147,6 +156,8 @@ async def test_a_ledger_of_the_first_version_is_brought_on_and_keeps_what_it_hol
         old.execute("INSERT INTO consumers VALUES ('mail', 1, NULL)")
         kept = EffectRecord(effect_id("mail", 1, 0), "mail", 1, 0, "order-1", "{}", "retry", 7, "451", None, NOW)
         old.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(kept)[:11])
+    with pytest.raises(SchemaTooOld, match="Start Twofold on the folder once"):
+        await SqliteEffectLedger.open_read_only(file)
     ledger = await SqliteEffectLedger.open(file)
     assert list(await ledger.search()) == [kept]
     assert (kept.attempts, kept.failures, kept.due) == (7, 0, None)
