@@ -1,8 +1,18 @@
 """Rows of words and figures under each other."""
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
-__all__ = ["aligned"]
+__all__ = ["aligned", "with_spread"]
+
+
+def with_spread(ratios: Sequence[float | None]) -> str:
+    """Return the median of those `ratios` that are known, and from where to where they go."""
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return ""
+    spread = f" ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else ""
+    return f"{median(known):.3f}{spread}"
 
 
 def aligned(rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:

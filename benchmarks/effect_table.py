@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from .columns import aligned
+from .columns import aligned, with_spread
 from .effect_pair import EffectPair
 from .floor_effects import FloorWithEffects
 from .rounds import MEGABYTE
@@ -56,19 +56,11 @@ def _twofold(pairs: Sequence[EffectPair]) -> str:
         f"{loads[0].tasks:,}",
         loads[0].wait,
         f"{median(run.commands / run.seconds for run in loads):,.0f}",
-        _ratio([pair.projected_ratio for pair in pairs]),
+        with_spread([pair.projected_ratio for pair in pairs]),
         f"{median(run.commands / run.settled_seconds for run in loads):,.0f}",
-        _ratio([pair.settled_ratio for pair in pairs]),
+        with_spread([pair.settled_ratio for pair in pairs]),
         f"{median(pair.effects / pair.load.settled_seconds for pair in pairs):,.0f}",
         f"{median(run.cpu_seconds / run.commands for run in loads) * 1e6:.1f}",
         f"{max(run.peak_bytes for run in loads) / MEGABYTE:.0f}",
     )
     return aligned([head, row], numbers_from=2)
-
-
-def _ratio(ratios: Sequence[float | None]) -> str:
-    known = [ratio for ratio in ratios if ratio is not None]
-    if not known:
-        return ""
-    spread = f" ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else ""
-    return f"{median(known):.3f}{spread}"

@@ -47,6 +47,14 @@ class Machine(Struct, frozen=True):
     load_average: tuple[float, float, float]
     filesystem: str
 
+    def described(self) -> str:
+        """Return all of it on two lines."""
+        packages = ", ".join(f"{name} {version}" for name, version in self.packages.items())
+        return (
+            f"Python {self.python}, SQLite {self.sqlite}, {packages}\n"
+            f"{self.system}, {self.processors} processors, load {self.load_average[0]:.2f}, {self.filesystem}"
+        )
+
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `work` in a new process, so that neither memory nor caches of another party count."""
@@ -82,9 +90,9 @@ def resident_memory() -> int:
     return _status("VmRSS")
 
 
-def machine(folder: Path) -> Machine:
+def machine(folder: Path, *more_packages: str) -> Machine:
     """Return what this machine is, and on which file system `folder` lies."""
-    names = ("twofold", "msgspec", "anyio", "aiosqlite")
+    names = ("twofold", "msgspec", "anyio", "aiosqlite", *more_packages)
     return Machine(
         platform.python_version(),
         sqlite3.sqlite_version,

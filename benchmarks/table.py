@@ -1,12 +1,11 @@
 """Results as a person reads them: aligned columns, medians over the rounds, goals beside what was reached."""
 
-from collections.abc import Sequence
 from statistics import median
 
 from .columns import aligned
 from .effect_table import effect_table
 from .floor import FloorRun
-from .goals import Goal
+from .goals import goal_table
 from .rounds import MEGABYTE, Results, Settings, reached
 
 __all__ = ["report"]
@@ -14,14 +13,11 @@ __all__ = ["report"]
 
 def report(settings: Settings, results: Results) -> str:
     """Return all tables of a run."""
-    machine = results.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     source = "the sender" if settings.sender_ids else "Twofold"
     commands = settings.effect_commands if settings.effects == "on" else settings.commands
     head = [
         f"{commands:,} shop commands, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
-        f"Python {machine.python}, SQLite {machine.sqlite}, {packages}",
-        f"{machine.system}, {machine.processors} processors, load {machine.load_average[0]:.2f}, {machine.filesystem}",
+        results.machine.described(),
         "Figures are medians over the rounds; memory is the most of any.",
     ]
     parts = [
@@ -30,7 +26,7 @@ def report(settings: Settings, results: Results) -> str:
         _hops_line(results),
         _load_table(results),
         effect_table([pair for _, pair in results.pairs]),
-        _goal_table(reached(results)),
+        goal_table(reached(results)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -90,14 +86,3 @@ def _load_table(results: Results) -> str:
             )
         )
     return aligned(rows, numbers_from=2)
-
-
-def _goal_table(goals: Sequence[Goal]) -> str:
-    if not goals:
-        return ""
-    rows = [("goal", "reached", "now", "goal", "")]
-    for goal in goals:
-        sign = ">=" if goal.at_least else "<="
-        verdict = "goal" if goal.is_met() else "now" if goal.is_met_now() else "missed"
-        rows.append((goal.what, f"{goal.reached:.3g}", f"{sign} {goal.now:g}", f"{sign} {goal.wanted:g}", verdict))
-    return aligned(rows)
