@@ -17,7 +17,7 @@ from examples.shop.orders import PlaceOrder
 from examples.shop.products import RepriceProduct
 from examples.shop.returns import AcceptReturn
 
-__all__ = ["Sent", "ShopCommand", "draw_commands"]
+__all__ = ["Sent", "ShopCommand", "draw_commands", "draw_orders"]
 
 ShopCommand: TypeAlias = RepriceProduct | PlaceOrder | AcceptReturn
 
@@ -61,9 +61,9 @@ class _Shop:
         self.prices[sku] = price
         return RepriceProduct(sku, price)
 
-    def order(self, number: int) -> PlaceOrder:
-        """Place an order."""
-        count = max(1, min(LONGEST_ORDER, round(self.random.lognormvariate(2.6, 1.0))))
+    def order(self, number: int, lines: int | None = None) -> PlaceOrder:
+        """Place an order, of so many lines as are given, or else as many as real ones have."""
+        count = lines or max(1, min(LONGEST_ORDER, round(self.random.lognormvariate(2.6, 1.0))))
         return PlaceOrder(str(number), self._country(), self._lines(count), self._customer())
 
     def goods_back(self, number: int) -> AcceptReturn:
@@ -87,6 +87,12 @@ class _Shop:
 def draw_commands(count: int, seed: int, *, sender_ids: bool = False) -> list[Sent]:
     """Return `count` commands, the same ones for the same seed; with `sender_ids` each has an id of its sender's."""
     return list(_draw(count, _Shop(seed), sender_ids=sender_ids))
+
+
+def draw_orders(count: int, seed: int, lines: int) -> list[PlaceOrder]:
+    """Return `count` orders of so many lines each, the same ones for the same seed."""
+    shop = _Shop(seed)
+    return [shop.order(number, lines) for number in range(FIRST_DOCUMENT, FIRST_DOCUMENT + count)]
 
 
 def _draw(count: int, shop: _Shop, *, sender_ids: bool) -> Iterator[Sent]:
