@@ -10,6 +10,7 @@ import click
 import structlog
 from anyio.abc import TaskStatus
 
+from ..stores.lock import note_address
 from .app import App
 from .config import Config
 from .first_steps import first_steps
@@ -46,6 +47,7 @@ async def run_server(app: App, config: Config) -> None:
         await tasks.start(watch_signals)
         async with serving(bound, application(runtime, readings), readings, config.http) as stop_serving, runtime:
             try:
+                note_address(config.data.dir, url)
                 structlog.get_logger("twofold").info("serving", url=url)
                 if sys.stdout.isatty():
                     _tell(app, config, url)

@@ -55,10 +55,16 @@ class Corruption(StoreError):
 class Locked(StoreError):
     """Another process has the data folder open."""
 
-    def __init__(self, folder: Path | str, pid: int | None) -> None:
-        self.folder, self.pid = Path(folder), pid
+    def __init__(self, folder: Path | str, pid: int | None, address: str | None = None) -> None:
+        self.folder, self.pid, self.address = Path(folder), pid, address
         holder = "another process" if pid is None else f"process {pid}"
-        super().__init__(f"{folder} is locked by {holder}. Stop it first, or use another data folder.")
+        if address is None:
+            super().__init__(f"{folder} is locked by {holder}. Stop it first, or use another data folder.")
+        else:
+            super().__init__(
+                f"{folder} is locked by {holder}, which takes requests at {address}. Ask it there, with "
+                f"--url {address}; or stop it first, or use another data folder."
+            )
 
 
 class FolderRefused(StoreError):

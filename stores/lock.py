@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import FolderRefused, Locked, StorageFailed
 
-__all__ = ["FolderLock", "lock_holder"]
+__all__ = ["FolderLock", "lock_holder", "note_address"]
 
 _NAME = "lock"
 _WRONG_PLACE = frozenset(
@@ -19,7 +19,8 @@ class FolderLock:
     """The exclusive right to write in a data folder, held until `release` or the end of the process.
 
     The descriptor is closed in programs that this process starts, so that none of them keeps the lock. The file holds
-    the holder's process id in decimal, for people; the lock is the ``flock``, and a file left behind locks nothing.
+    the holder's process id in decimal and, once it serves, its address, for people; the lock is the ``flock``, and a
+    file left behind locks nothing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,10 +44,10 @@ class FolderLock:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            holder = _read_pid(self._descriptor)
+            holder, address = _read(self._descriptor)
             self.release()
             if error.errno == errno.EWOULDBLOCK:
-                raise Locked(folder, holder) from error
+                raise Locked(folder, holder, address) from error
             raise StorageFailed(path, "locking", error) from error
 
     def release(self) -> None:
@@ -68,7 +69,7 @@ def lock_holder(folder: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        inode, pid = os.fstat(descriptor).st_ino, _read_pid(descriptor)
+        inode, (pid, _) = os.fstat(descriptor).st_ino, _read(descriptor)
     finally:
         os.close(descriptor)
     for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
@@ -78,6 +79,21 @@ def lock_holder(folder: Path) -> int | None:
     return None
 
 
-def _read_pid(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 32, 0).strip()
-    return int(text) if text.isdigit() else None
+def note_address(folder: Path, url: str) -> None:
+    """Tell where this process, which holds the lock of `folder`, takes requests: whoever finds it locked is told so.
+
+    Raises:
+        StorageFailed: the file could not be written.
+    """
+    path = folder / _NAME
+    try:
+        with path.open("r+b", buffering=0) as file:  # closing it drops no lock: a flock is its own descriptor's
+            file.write(f"{os.getpid()}\n{url}\n".encode())
+    except OSError as error:
+        raise StorageFailed(path, "write", error) from error
+
+
+def _read(descriptor: int) -> tuple[int | None, str | None]:
+    """Return the process that the file of a lock names, and where that takes requests."""
+    pid, _, address = os.pread(descriptor, 256, 0).decode("ascii", "replace").partition("\n")
+    return int(pid) if pid.isdecimal() else None, address.strip() or None

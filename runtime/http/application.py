@@ -11,6 +11,7 @@ from .commands import SendCommand
 from .exchange import StreamCommands
 from .health import Health
 from .lookups import Lookups
+from .operating import Operating
 from .problems import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
@@ -31,6 +32,11 @@ ADDRESSES = (
     "GET /outcomes/{command_id}",
     "GET /queries/{name}",
     "GET /streams/{stream}",
+    "POST /effects/retry",
+    "POST /effects/discard",
+    "POST /consumers/{consumer}/resume",
+    "POST /rebuild",
+    "GET /rebuild",
     "GET /healthz",
     "GET /readyz",
 )
@@ -39,7 +45,7 @@ ADDRESSES = (
 def application(service: Service, readings: Readings | None = None) -> Starlette:
     """Return the application that serves `service`. Whoever stops it stops its `readings` first."""
     readings = readings or Readings()
-    lookups, health = Lookups(service), Health(service)
+    lookups, operating, health = Lookups(service), Operating(service, readings), Health(service)
     return Starlette(
         routes=[
             Route("/commands/{type}", SendCommand(service, readings).answer, methods=["POST"]),
@@ -47,6 +53,11 @@ def application(service: Service, readings: Readings | None = None) -> Starlette
             Route("/outcomes/{command_id:path}", lookups.outcome, methods=["GET"]),
             Route("/queries/{name}", lookups.query, methods=["GET"]),
             Route("/streams/{stream:path}", lookups.stream, methods=["GET"]),
+            Route("/effects/retry", operating.retry, methods=["POST"]),
+            Route("/effects/discard", operating.discard, methods=["POST"]),
+            Route("/consumers/{consumer}/resume", operating.resume, methods=["POST"]),
+            Route("/rebuild", operating.rebuild, methods=["POST"]),
+            Route("/rebuild", operating.rebuilding, methods=["GET"]),
             Route("/healthz", health.healthy, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
         ],

@@ -12,6 +12,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from ...actors.decision import UnreadableStream
+from ...actors.projector import ProjectionFailed
+from ...actors.rebuilder import RebuildStopped
 from ...actors.submission import (
     CommandIdReused,
     CommandRefused,
@@ -22,11 +24,22 @@ from ...actors.submission import (
     ValidatorFailed,
     ValidatorTimeout,
 )
-from ...stores.errors import DiskFull, ForeignAwait, QueryTimeout, StatementFailed, StoreClosed, TwofoldError
+from ...stores.errors import (
+    DiskFull,
+    ForeignAwait,
+    NoPreviousGeneration,
+    QueryTimeout,
+    StatementFailed,
+    StoreClosed,
+    TwofoldError,
+    WrongEffectState,
+)
 from ...stores.records import Fault, Offset, Position
+from ..effects import UnknownConsumerName
 from ..failures import NotRunning
 from ..history import NoSuchVersion, UnknownStream
 from ..queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed, Rebuilding, UnknownQuery
+from ..rebuilds import RebuildUnderWay
 
 __all__ = ["Kind", "Problem", "ProblemFound", "answer_problem", "kinds", "problem_of"]
 
@@ -107,6 +120,12 @@ BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     UnknownStream: Kind("unknown-stream", 404, "There is no such stream"),
     NoSuchVersion: Kind("unknown-version", 404, "The stream has no such version"),
     UnreadableStream: Kind("unreadable-stream", 500, "The stream cannot be read"),
+    UnknownConsumerName: Kind("unknown-consumer", 404, "There is no such consumer"),
+    WrongEffectState: Kind("wrong-effect-state", 409, "An effect is not in the state that this needs"),
+    RebuildUnderWay: Kind("rebuild-under-way", 409, "The read database is being rebuilt already"),
+    NoPreviousGeneration: Kind("no-way-back", 409, "There is no generation to go back to"),
+    ProjectionFailed: Kind("projection-failed", 500, "A projection has a bug"),
+    RebuildStopped: Kind("stopping", 503, "Commands are not taken just now", 1),
     StoreClosed: Kind("stopping", 503, "Commands are not taken just now", 1),
 }
 

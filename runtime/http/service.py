@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ...actors.domain import Answer
+from ...actors.filling import RebuildProgress
+from ...actors.rebuilder import Rebuilt
 from ...actors.submission import Receipt, Stage
 from ...stores.records import Outcome, Position, StreamId, Version
 from ..history import RecordedEvent, StreamState
@@ -60,6 +62,21 @@ class Service(Protocol):
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
     ) -> StreamState:
         """Return a stream's state."""
+
+    async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
+        """Try parked effects again, or give them up."""
+
+    async def resume_consumer(self, name: str) -> None:
+        """Let a paused consumer send again."""
+
+    async def rebuild(self) -> Rebuilt:
+        """Fill a new generation of the read database, and let it serve."""
+
+    async def rebuild_back(self) -> Rebuilt:
+        """Let the generation that served before serve again."""
+
+    def rebuilding(self) -> RebuildProgress | None:
+        """Return how far a rebuild is."""
 
     def readiness(self) -> Readiness:
         """Return whether everything is at work."""

@@ -86,7 +86,7 @@ def test_a_folder_that_another_process_has_is_told(tmp_path: Path, port: int, mo
         monkeypatch.setitem(ENVIRONMENT, "TWOFOLD_HTTP__PORT", "0")
         ended = shop.run("run")
     assert ended.code == 4
-    assert f"is locked by process {server.pid}" in ended.err
+    assert f"is locked by process {server.pid}, which takes requests at http://127.0.0.1:{port}" in ended.err
 
 
 def test_on_a_terminal_it_proposes_lines_that_work_as_they_are_pasted(tmp_path: Path, port: int) -> None:

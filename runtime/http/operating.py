@@ -1,0 +1,76 @@
+"""What an operator does while the process runs: effects that are parked, consumers that are paused, a rebuild."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .problems import MALFORMED, ProblemFound
+from .requests import Readings, read_body, read_options, require_type
+from .service import Service
+
+__all__ = ["Operating"]
+
+LARGEST_BODY = 8 << 20
+BODY_SECONDS = 30.0
+
+
+class EffectIds(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which effects."""
+
+    effect_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class RebuildOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of a rebuild may say."""
+
+    back: bool = False
+
+
+class Operating:
+    """Takes an operator's hand to what runs."""
+
+    def __init__(self, service: Service, readings: Readings) -> None:
+        self._service = service
+        self._readings = readings
+
+    async def retry(self, request: Request) -> Response:
+        """Try parked effects again."""
+        return await self._release(request, again=True)
+
+    async def discard(self, request: Request) -> Response:
+        """Give up parked effects for good."""
+        return await self._release(request, again=False)
+
+    async def resume(self, request: Request) -> Response:
+        """Let a paused consumer send again."""
+        name = request.path_params["consumer"]
+        await self._service.resume_consumer(name)
+        return _answer({"resumed": name})
+
+    async def rebuild(self, request: Request) -> Response:
+        """Fill a new generation of the read database, or go back to the one before, and answer once it serves.
+
+        A client that goes away ends nothing.
+        """
+        back = read_options(request, RebuildOptions).back
+        return _answer(await (self._service.rebuild_back() if back else self._service.rebuild()))
+
+    async def rebuilding(self, _request: Request) -> Response:
+        """Tell how far a rebuild is."""
+        return _answer({"progress": self._service.rebuilding()})
+
+    async def _release(self, request: Request, *, again: bool) -> Response:
+        require_type(request, "application/json")
+        body = await read_body(request, self._readings, LARGEST_BODY, BODY_SECONDS)
+        try:
+            effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise ProblemFound(MALFORMED, f'{error}. Send {{"effect_ids": ["…"]}}.') from None
+        return _answer({"released": await self._service.release_effects(effect_ids, again=again)})
+
+
+def _answer(found: object) -> Response:
+    return Response(msgspec.json.encode(found), media_type="application/json")

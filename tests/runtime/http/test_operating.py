@@ -1,0 +1,104 @@
+"""What an operator does over HTTP while the process runs."""
+
+import httpx
+import pytest
+from twofold import App, EventMeta, Undeliverable
+from twofold.runtime.testing import MemoryFolder
+
+from tests.doubles.accounts import AccountOpened, accounts_app
+from tests.doubles.served import served
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+class Calls:
+    """A domain whose consumer refuses everything for good until it is healed."""
+
+    def __init__(self) -> None:
+        self.healed = False
+        self.delivered: list[str] = []
+        self.app: App = accounts_app()
+
+        @self.app.consumer("calls")
+        async def call(event: AccountOpened, meta: EventMeta) -> None:
+            if not self.healed:
+                raise Undeliverable("no such number")
+            self.delivered.append(meta.effect_id)
+
+
+async def parked(folder: MemoryFolder) -> list[str]:
+    return [effect.effect_id for effect in await folder.effects.search(states=["parked"])]
+
+
+async def open_account(client: httpx.AsyncClient, account: str) -> None:
+    answer = await client.post("/commands/account.open?wait=projected", json={"account": account, "owner": "Ada"})
+    assert answer.status_code == 200
+
+
+async def test_parked_effects_are_tried_again_and_given_up() -> None:
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await open_account(client, "1")
+        await open_account(client, "2")
+        await runtime.settled()
+        first, second = await parked(folder)
+        calls.healed = True
+        retried = await client.post("/effects/retry", json={"effect_ids": [first]})
+        await runtime.settled()
+        discarded = await client.post("/effects/discard", json={"effect_ids": [second]})
+        assert (retried.json(), discarded.json()) == ({"released": 1}, {"released": 1})
+        assert await parked(folder) == []
+    assert calls.delivered == [first]
+
+
+async def test_an_effect_that_is_not_parked_is_told_and_none_is_released() -> None:
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await open_account(client, "1")
+        await runtime.settled()
+        (effect_id,) = await parked(folder)
+        answer = await client.post("/effects/retry", json={"effect_ids": [effect_id, "unknown"]})
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:twofold:problem:wrong-effect-state")
+        assert await parked(folder) == [effect_id]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"effect_ids":[]}', b'{"effect_ids":[1]}', b'{"ids":["a"]}', b"\xff"])
+async def test_a_body_that_names_no_effects_is_refused(body: bytes) -> None:
+    async with served() as (client, _):
+        answer = await client.post("/effects/retry", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:twofold:problem:malformed")
+
+
+async def test_a_paused_consumer_is_resumed() -> None:
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, _):
+        await folder.effects.pause("calls", "access denied")
+        answer = await client.post("/consumers/calls/resume")
+        assert answer.json() == {"resumed": "calls"}
+        assert (await folder.effects.consumers())["calls"].paused is None
+
+
+async def test_a_consumer_that_is_none_is_told_with_those_that_there_are() -> None:
+    async with served(Calls().app) as (client, _):
+        answer = await client.post("/consumers/mails/resume")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:twofold:problem:unknown-consumer")
+    assert "calls" in answer.json()["detail"]
+
+
+async def test_the_read_database_is_rebuilt_and_goes_back() -> None:
+    async with served() as (client, _):
+        await open_account(client, "1")
+        rebuilt = await client.post("/rebuild")
+        back = await client.post("/rebuild?back=true")
+        progress = await client.get("/rebuild")
+        query = await client.get("/queries/accounts")
+    assert (rebuilt.json()["position"], rebuilt.json()["events"]) == (1, 1)
+    assert back.status_code == 200
+    assert progress.json() == {"progress": None}
+    assert query.json()["value"] == ["1"]
+
+
+async def test_where_there_is_no_way_back_that_is_told() -> None:
+    async with served() as (client, _):
+        answer = await client.post("/rebuild?back=true")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:twofold:problem:no-way-back")
