@@ -1,6 +1,5 @@
 """How things are measured: each party in a process of its own, latencies as percentiles, and on which machine."""
 
-import gc
 import importlib.metadata
 import os
 import platform
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
+from twofold.runtime.collector import rare_collections
 
 __all__ = [
     "Latencies",
@@ -71,13 +71,9 @@ def latencies(nanoseconds: Sequence[int]) -> Latencies:
 
 @contextmanager
 def quiet_collector() -> Iterator[None]:
-    """Keep the garbage collector off what the benchmark itself made; it still works on what comes later."""
-    gc.collect()
-    gc.freeze()
-    try:
+    """Have the collector of cycles as `twofold run` has it, for each party alike, and off what the benchmark made."""
+    with rare_collections():
         yield
-    finally:
-        gc.unfreeze()
 
 
 def peak_memory() -> int:

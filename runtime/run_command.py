@@ -12,6 +12,7 @@ from anyio.abc import TaskStatus
 
 from ..stores.lock import note_address
 from .app import App
+from .collector import rare_collections
 from .config import Config
 from .first_steps import first_steps
 from .runtime import Runtime
@@ -51,7 +52,8 @@ async def run_server(app: App, config: Config) -> None:
                 structlog.get_logger("twofold").info("serving", url=url)
                 if sys.stdout.isatty():
                     _tell(app, config, url)
-                await stopped.wait()
+                with rare_collections():
+                    await stopped.wait()
             finally:
                 stop_serving()
         tasks.cancel_scope.cancel()
