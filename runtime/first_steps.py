@@ -12,7 +12,7 @@ from .samples import NoSample, sample_of
 __all__ = ["first_steps"]
 
 
-def first_steps(domain: Domain, url: str, program: str) -> Iterator[str]:
+def first_steps(domain: Domain, url: str, status_command: str) -> Iterator[str]:
     """Yield lines for a shell: a command of the domain's, what becomes of it, a query, and how things stand."""
     sample = next(_samples(domain), None)
     if sample is not None:
@@ -29,7 +29,7 @@ def first_steps(domain: Domain, url: str, program: str) -> Iterator[str]:
     if plain is not None:
         yield f"curl {url}/queries/{plain}"
     yield f"curl {url}/readyz"
-    yield f"{program} status"
+    yield status_command
 
 
 def _samples(domain: Domain) -> Iterator[tuple[CommandDefinition, dict[str, object]]]:

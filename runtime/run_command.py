@@ -1,5 +1,7 @@
 """`twofold run`: one process that serves a domain over HTTP until a signal stops it in order."""
 
+import shlex
+import shutil
 import signal
 import sys
 from importlib.metadata import version
@@ -66,13 +68,25 @@ def _url(host: str, port: int) -> str:
 def _tell(app: App, config: Config, url: str) -> None:
     click.echo(f"\nTwofold {version('twofold')} serves {app.name} on {url}, from the data in {config.data.dir}.")
     click.echo("Stop it with Ctrl-C. In another terminal, try:\n")
-    for line in first_steps(app.domain(), url, _program()):
+    for line in first_steps(app.domain(), url, _status_command(config)):
         click.echo(f"  {line}")
     click.echo()
 
 
+def _status_command(config: Config) -> str:
+    """Return the command that shows how things stand in this data folder, from the working directory."""
+    command = [_program(), "status"]
+    if config.file is not None and config.file != Path("config.toml").absolute():
+        command += ["--config", str(config.file)]
+    if config.data.dir != Path("data").absolute():
+        command += ["--data", str(config.data.dir)]
+    return shlex.join(command)
+
+
 def _program() -> str:
-    """Return how this program was called, as it can be called again from the working directory."""
-    program = Path(sys.argv[0])
-    here = Path.cwd()
-    return str(program.relative_to(here)) if program.is_relative_to(here) else program.name
+    """Return how a shell in the working directory finds this program, whether its environment is active or not."""
+    program, here = Path(sys.argv[0]).absolute(), Path.cwd()
+    found = shutil.which(program.name)
+    if found is not None and program.samefile(found):
+        return program.name
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)

@@ -2,29 +2,22 @@
 
 import json
 import os
-import pty
 import re
-import select
-import shlex
 import signal
 import socket
 import subprocess
-import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.doubles.clone import clone_in
 from tests.doubles.command_line import ENVIRONMENT, REPOSITORY, TWOFOLD, CommandLine, Finished
+from tests.doubles.ports import answers, free_port
+from tests.doubles.terminal import Terminal
 
 pytestmark = pytest.mark.timeout(120)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -32,13 +25,6 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     port = free_port()
     monkeypatch.setitem(ENVIRONMENT, "TWOFOLD_HTTP__PORT", str(port))
     return port
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -89,38 +75,59 @@ def test_a_folder_that_another_process_has_is_told(tmp_path: Path, port: int, mo
     assert f"is locked by process {server.pid}, which takes requests at http://127.0.0.1:{port}" in ended.err
 
 
-def test_on_a_terminal_it_proposes_lines_that_work_as_they_are_pasted(tmp_path: Path, port: int) -> None:
-    process, terminal = pty.fork()
-    if not process:
-        os.chdir(tmp_path)
-        command = [str(TWOFOLD), "run", "--config", str(REPOSITORY / "config.toml"), "--data", str(tmp_path / "data")]
-        os.execve(TWOFOLD, command, ENVIRONMENT)
-    try:
-        proposed = read_until(terminal, "readyz").replace("\r", "")
-        lines = re.findall(r"^  (curl .*)$", proposed, re.MULTILINE)
-        assert len(lines) == 5, proposed
-        told = [pasted(line) for line in lines]
-    finally:
-        os.kill(process, signal.SIGTERM)
-        _, ended = os.waitpid(process, 0)
-        os.close(terminal)
-    assert [each.code for each in told] == [0] * 5
-    placed, outcome, stream, _, ready = (json.loads(each.out) for each in told)
+@pytest.mark.parametrize("is_on_path", [True, False], ids=["on PATH", "not on PATH"])
+def test_on_a_terminal_it_proposes_lines_that_work_as_they_are_pasted(
+    tmp_path: Path, port: int, is_on_path: bool
+) -> None:
+    environment = ENVIRONMENT | {"PATH": f"{TWOFOLD.parent}:/usr/bin:/bin" if is_on_path else "/usr/bin:/bin"}
+    command: list[str | Path] = [
+        TWOFOLD,
+        "run",
+        "--config",
+        REPOSITORY / "config.toml",
+        "--data",
+        tmp_path / "a folder",
+    ]
+    with Terminal(command, tmp_path, environment) as terminal:
+        lines = proposed_by(terminal)
+        told = [pasted(line, tmp_path, environment) for line in lines]
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.end() == 0
+    assert lines[-1].startswith("twofold " if is_on_path else f"{TWOFOLD} ")
+    assert [each.code for each in told] == [0] * 6, told
+    placed, outcome, stream, top, ready = (json.loads(each.out) for each in told[:-1])
     assert placed["outcome"] == outcome["outcome"] == "handled"
     assert stream["events"][0]["position"] == placed["position"] == 1
+    assert top["value"] == [{"country": "Norway", "revenue": "15.30"}]
     assert ready["ready"] is True
-    assert os.waitstatus_to_exitcode(ended) == 0
+    assert f"open in process {terminal.pid}" in told[-1].out
 
 
-def pasted(line: str) -> Finished:
-    done: Any = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False, timeout=30)
+def test_make_run_proposes_such_lines_too_and_ends_at_ctrl_c_without_a_word_from_make(
+    tmp_path: Path, port: int
+) -> None:
+    clone = clone_in(tmp_path)
+    environment = ENVIRONMENT | {"PATH": "/usr/bin:/bin"}
+    with Terminal(["make", "run"], clone, environment) as make:
+        lines = proposed_by(make)
+        told = [pasted(line, clone, environment) for line in lines]
+        make.press_ctrl_c()
+        assert make.end() in (0, -signal.SIGINT)
+    assert [each.code for each in told] == [0] * 6, told
+    assert lines[-1] == ".venv/bin/twofold status"
+    assert f"{clone / 'data'}: open in process" in told[-1].out
+    assert "stopped seconds=" in make.text
+    assert not re.search(r"^make|Traceback", make.text, re.MULTILINE)
+
+
+def proposed_by(terminal: Terminal) -> list[str]:
+    lines = re.findall(r"^  (.*)$", terminal.until(r" status.*\n").partition("try:\n")[2], re.MULTILINE)
+    assert len(lines) == 6, terminal.text
+    return lines
+
+
+def pasted(line: str, folder: Path, environment: Mapping[str, str]) -> Finished:
+    done = subprocess.run(
+        line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
     return Finished(done.returncode, done.stdout, done.stderr)
-
-
-def read_until(terminal: int, mark: str) -> str:
-    said, deadline = "", time.monotonic() + 60
-    while mark not in said:
-        assert time.monotonic() < deadline, said
-        if select.select([terminal], [], [], 1.0)[0]:
-            said += os.read(terminal, 65536).decode()
-    return said
