@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,21 +9,26 @@ import pytest
 from click import Command, Group
 from twofold.runtime.cli import main
 from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.first_steps import first_steps
 
-from tests.doubles.command_line import ENVIRONMENT, CommandLine
+from examples.shop.domain import app as shop
+from tests.docs.page import Page
+from tests.docs.reader import Reader
+from tests.doubles.clone import clone_in
+from tests.doubles.command_line import CommandLine
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 DOCUMENTS += sorted((REPOSITORY / "examples").glob("*/README.md")) + sorted((REPOSITORY / "docs").glob("*.md"))
 PACKAGE = sorted(file for folder in ("actors", "runtime", "stores") for file in (REPOSITORY / folder).rglob("*.py"))
-README = DOCUMENTS[0].read_text(encoding="utf-8")
+PAGE = Page("README.md")
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 NAMED_COMMAND = re.compile(r"(?:`|: |^ *)twofold ((?:[a-z]+ ?)+)", re.MULTILINE)
 FILE = re.compile(r"`([\w./]+\.(?:py|md|toml|sql))`")
 FOLDERS = ("actors", "benchmarks", "docs", "examples", "runtime", "stores", "tests")
-MADE_BY_THE_READER = "seats.py"
+MADE_BY_THE_READER = {"workshop.py", "test_workshop.py"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(REPOSITORY)))
@@ -35,7 +38,7 @@ def test_every_link_file_and_test_that_a_document_names_is_there(document: Path)
         linked = document.parent / target if target else document
         assert linked.exists(), f"{target} is not there"
         assert not anchor or anchor in anchors(linked), f"{target} has no heading {anchor}"
-    for name in set(FILE.findall(text)) - {MADE_BY_THE_READER}:
+    for name in set(FILE.findall(text)) - MADE_BY_THE_READER:
         assert (REPOSITORY / name).exists() or stands_somewhere(name), f"{name} is not there"
     for file, test in TEST.findall(text):
         tests = (REPOSITORY / file).read_text(encoding="utf-8")
@@ -58,44 +61,39 @@ def test_every_promise_names_tests() -> None:
     assert [promise.splitlines()[0] for promise in promises if not TEST.search(promise)] == []
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+@pytest.mark.timeout(120)
+def test_who_follows_the_readme_sees_what_it_shows(tmp_path: Path) -> None:
+    clone = clone_in(tmp_path)
+    with Reader(clone, called="/home/ada/twofold") as reader:
+        for block in PAGE.blocks("sh", "text"):
+            reader.take(block)
+    assert len(PAGE.blocks("sh")) == len(PAGE.blocks("text")) >= 7
 
 
-def test_the_domain_of_the_readme_runs_and_prints_what_is_shown(tmp_path: Path) -> None:
-    domain, application = blocks("python")
-    (tmp_path / "seats.py").write_text(domain, encoding="utf-8")
-    (tmp_path / "config.toml").write_text('[app]\ndomain = "seats:app"\n', encoding="utf-8")
-    (tmp_path / "application.py").write_text(application, encoding="utf-8")
-    command = [sys.executable, "application.py"]
-    ran = subprocess.run(
-        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert [ran.stdout.splitlines()[-2:]] == [shown.splitlines() for shown in blocks("text")]
+def test_the_command_that_the_readme_begins_with_is_what_the_program_proposes() -> None:
+    proposed = next(first_steps(shop.domain(), "http://127.0.0.1:8080", "twofold status"))
+    assert PAGE.code("sh")[:2] == ["make run\n", f"{proposed}\n"]
+
+
+def test_the_code_in_the_readme_stands_in_the_file_that_is_named() -> None:
+    file = ""
+    for block in PAGE.blocks("python"):
+        linked = re.findall(r"\((examples/\w+\.py)\)", block.before)
+        file = linked[-1] if linked else file
+        lines = iter((REPOSITORY / file).read_text(encoding="utf-8").splitlines())
+        missing = [line for line in block.text.splitlines() if line and line not in lines]  # each after the one before
+        assert missing == [], file
+
+
+def test_the_domain_in_one_file_can_be_served(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[app]\ndomain = "examples.seats:app"\n', encoding="utf-8")
     checked = CommandLine(tmp_path / "data", tmp_path / "config.toml").run("check")
     assert checked.code == ExitCode.DONE, checked
     assert "seat.book" in checked.out
 
 
-def test_the_first_minute_of_the_readme_shows_what_comes_out(tmp_path: Path) -> None:
-    (orders,) = re.findall(r"<<'END'\n(.*?)^END", README, re.DOTALL | re.MULTILINE)
-    (tmp_path / "orders.ndjson").write_text(orders, encoding="utf-8")
-    twofold = CommandLine(tmp_path / "data")
-    (session,) = blocks("console")
-    for step in session.split("$ twofold ")[1:]:
-        command, _, shown = step.partition("\n")
-        ran = twofold.run(*command.split())
-        assert ran.code == ExitCode.DONE, ran
-        assert without_times(ran.out) == without_times(shown), command
-
-
-def without_times(text: str) -> str:
-    return re.sub(r"\d{4}-\d\d-\d\d [\d:.]+Z|\d+\.\d s", "(time)", text)
-
-
 def test_the_commands_in_the_readme_are_those_of_the_command_line() -> None:
-    assert set(re.findall(r"^\| `twofold (\w+)", README, re.MULTILINE)) == set(main.commands)
+    assert set(re.findall(r"^\| `twofold (\w+)", PAGE.text, re.MULTILINE)) == set(main.commands)
 
 
 def test_every_command_that_a_text_of_the_package_names_is_there() -> None:
@@ -115,10 +113,3 @@ def stands_in(command: Command, words: list[str]) -> bool:
     if not words or not isinstance(command, Group):
         return True
     return words[0] in command.commands and stands_in(command.commands[words[0]], words[1:])
-
-
-def test_the_exit_codes_in_the_readme_are_those_of_the_code() -> None:
-    listed = re.findall(r"^\| (\d+) \| ([\w ]+)", README, re.MULTILINE)
-    assert [int(code) for code, _ in listed] == [code.value for code in ExitCode]
-    for (_, meaning), code in zip(listed, ExitCode, strict=True):
-        assert meaning.startswith(code.name.lower().replace("_", " "))

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from twofold.runtime.exit_codes import ExitCode
 
-from tests.doubles.command_line import REPOSITORY, CommandLine
+from tests.docs.page import Page
+from tests.docs.reader import check_answers
+from tests.doubles.command_line import CommandLine
 
-PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = Page("docs/operations.md")
 LINES = [{"sku": "85123A", "quantity": 6, "unit_price": "2.55"}]
 ORDER = {
     "type": "order.place",
     "id": "order-1-place",
     "data": {"order_id": "1", "country": "Norway", "customer": "17850", "lines": LINES},
 }
-TIMES_AND_HASHES = r"\d{4}-\d\d-\d\d [\d:.]+Z|\d+\.\d s|\b[0-9a-f]{32,64}\b"
 
 
 @pytest.fixture
@@ -30,20 +31,13 @@ def twofold(tmp_path: Path) -> CommandLine:
 
 
 def test_the_exit_codes_of_the_page_are_those_of_the_code() -> None:
-    listed = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE.text, re.MULTILINE)
     assert listed == [(str(code.value), code.meaning) for code in ExitCode]
 
 
 def test_the_sessions_of_the_page_show_what_comes_out(twofold: CommandLine) -> None:
-    sessions = re.findall(r"^```console\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    steps = [step for session in sessions for step in session.split("$ twofold ")[1:]]
-    assert len(steps) > 5
-    for step in steps:
-        command, _, shown = step.partition("\n")
-        ran = twofold.run(*command.split())
-        assert ran.code == ExitCode.DONE, ran
-        out = ran.out.replace(str(twofold.data), "/srv/shop/data")
-        assert re.sub(TIMES_AND_HASHES, "…", out) == re.sub(TIMES_AND_HASHES, "…", shown), command
+    assert sum(len(list(block.steps)) for block in PAGE.blocks("console")) > 5
+    check_answers(PAGE, twofold, called="/srv/shop/data")
 
 
 def test_a_copy_of_a_stopped_folder_is_a_backup_also_without_the_read_database(twofold: CommandLine) -> None:

@@ -1,6 +1,5 @@
-"""The page about testing holds: its tests pass, on the domain of the README, and what it says that is told is told."""
+"""The page about testing holds: its tests pass, on the domain of the example, and what it says that is told is told."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,22 +7,19 @@ from pathlib import Path
 import pytest
 from twofold.runtime import testing
 
-from tests.doubles.command_line import ENVIRONMENT
+from tests.docs.page import Page
+from tests.doubles.command_line import ENVIRONMENT, REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-def blocks(document: str, language: str) -> list[str]:
-    text = (REPOSITORY / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+PAGE = Page("docs/testing.md")
+DOMAIN = REPOSITORY / "examples" / "seats.py"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with the domain and the tests that a reader has who copies all that is shown."""
-    addition, *tests = blocks("docs/testing.md", "python")
-    (told,) = blocks("docs/testing.md", "pycon")
-    (tmp_path / "seats.py").write_text(blocks("README.md", "python")[0] + addition, encoding="utf-8")
+    addition, *tests = PAGE.code("python")
+    (told,) = PAGE.code("pycon")
+    (tmp_path / "seats.py").write_text(DOMAIN.read_text(encoding="utf-8") + addition, encoding="utf-8")
     (tmp_path / "test_seats.py").write_text("\n".join([f'"""\n{told}"""', *tests]), encoding="utf-8")
     return tmp_path
 
@@ -32,14 +28,13 @@ def test_the_tests_that_are_shown_pass_and_the_failures_read_as_shown(folder: Pa
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules", "test_seats.py"]
     ran = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stdout
-    shown = sum(block.count("def test_") for block in blocks("docs/testing.md", "python"))
+    shown = sum(block.count("def test_") for block in PAGE.code("python"))
     assert f"{shown + 1} passed" in ran.stdout
 
 
 def test_every_tool_is_named_on_the_page() -> None:
-    page = (REPOSITORY / "docs" / "testing.md").read_text(encoding="utf-8")
     returned_by_others = {"Happened", "Verdict", "Sent"}
-    assert [name for name in testing.__all__ if name not in page and name not in returned_by_others] == []
+    assert [name for name in testing.__all__ if name not in PAGE.text and name not in returned_by_others] == []
 
 
 def test_the_tools_need_no_test_framework() -> None:
