@@ -1,10 +1,10 @@
 """A program on a terminal, as a person has it: what it prints is read, and Ctrl-C is pressed."""
 
 import os
-import pty
 import re
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +22,22 @@ class Terminal:
 
     def __init__(self, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]) -> None:
         self._raw = b""
-        self._code: int | None = None
-        self.pid, self._terminal = pty.fork()
-        if not self.pid:
-            os.chdir(folder)
-            os.execvpe(command[0], [str(part) for part in command], dict(environment))
+        self._terminal, its_end = os.openpty()
+        try:
+            self._process = subprocess.Popen(
+                ["setsid", "--ctty", *command],
+                cwd=folder,
+                env=environment,
+                stdin=its_end,
+                stdout=its_end,
+                stderr=its_end,
+            )
+        finally:
+            os.close(its_end)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def __enter__(self) -> Self:
         return self
@@ -34,9 +45,9 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._code is None:
+        if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            self._process.wait()
         os.close(self._terminal)
 
     @property
@@ -61,8 +72,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self._read(1.0):
             assert time.monotonic() < deadline, self.text
-        self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self._code
+        return self._process.wait()
 
     def _read(self, seconds: float) -> bool:
         """Read what is printed within `seconds`, and tell whether anybody has the terminal still open."""
