@@ -101,8 +101,8 @@ STORAGE = Kind("storage", 503, "The store cannot be read just now", 1)
 BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     CommandIdReused: Kind("command-id-reused", 409, "The id stands for another command"),
     Overloaded: Kind("overloaded", 503, "More commands are waiting than may", 1),
-    Stopping: Kind("stopping", 503, "Commands are not taken just now", 1),
-    NotRunning: Kind("stopping", 503, "Commands are not taken just now", 1),
+    Stopping: Kind("stopping", 503, "Not at work just now", 1),
+    NotRunning: Kind("stopping", 503, "Not at work just now", 1),
     NoSpace: Kind("no-space", 507, "The device is full", 5),
     DiskFull: Kind("no-space", 507, "The device is full", 5),
     OutcomeUnknown: Kind("outcome-unknown", 503, "Send it again under the same id", 1),
@@ -125,8 +125,8 @@ BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     RebuildUnderWay: Kind("rebuild-under-way", 409, "The read database is being rebuilt already"),
     NoPreviousGeneration: Kind("no-way-back", 409, "There is no generation to go back to"),
     ProjectionFailed: Kind("projection-failed", 500, "A projection has a bug"),
-    RebuildStopped: Kind("stopping", 503, "Commands are not taken just now", 1),
-    StoreClosed: Kind("stopping", 503, "Commands are not taken just now", 1),
+    RebuildStopped: Kind("stopping", 503, "Not at work just now", 1),
+    StoreClosed: Kind("stopping", 503, "Not at work just now", 1),
 }
 
 BY_FAULT: Mapping[str, Kind] = {
