@@ -9,7 +9,7 @@ import msgspec
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..stores.records import Fault, StreamId, stream_id
+from ..stores.records import CommandRecord, Fault, StreamId, stream_id
 from .definitions import CommandDefinition, Domain
 from .domain import Ask, Reject
 from .kernel.clock import Clock
@@ -22,6 +22,7 @@ __all__ = [
     "LONGEST_KEY",
     "Candidate",
     "read_command",
+    "record_of",
     "refusal_by_validators",
     "too_large",
 ]
@@ -75,6 +76,22 @@ def read_command(domain: Domain, submission: Submission) -> Candidate:
         digest,
         submission.command_id,
         stream_id(definition.decider.category, key),
+    )
+
+
+def record_of(candidate: Candidate, now: int) -> CommandRecord:
+    """Return what the log keeps of `candidate`, logged at the time `now`."""
+    submission = candidate.submission
+    return CommandRecord(
+        candidate.command_id,
+        candidate.definition.name,
+        candidate.stream,
+        candidate.data,
+        candidate.digest,
+        now,
+        submission.expected_version,
+        submission.principal,
+        submission.correlation_id,
     )
 
 

@@ -11,8 +11,7 @@ import anyio
 
 from ..stores.errors import BatchTooLarge, DiskFull, TwofoldError
 from ..stores.protocols import EventStore, Log
-from ..stores.records import CommandRecord
-from .admission import Candidate, read_command, refusal_by_validators, too_large
+from .admission import Candidate, read_command, record_of, refusal_by_validators, too_large
 from .definitions import Domain
 from .domain import Ask
 from .in_flight import InFlight
@@ -190,7 +189,7 @@ class Validator(Actor[Submission]):
         self._appending = batch
         try:
             with anyio.CancelScope(shield=True):  # so that what is durable is told, however this actor ends
-                first = await self._log.append([_record(candidate, now) for candidate in batch])
+                first = await self._log.append([record_of(candidate, now) for candidate in batch])
         except DiskFull:
             for candidate in batch:
                 self._leave(candidate, NoSpace())
@@ -211,18 +210,3 @@ class Validator(Actor[Submission]):
         middle = len(batch) // 2
         await self._append(batch[:middle])
         await self._append(batch[middle:])
-
-
-def _record(candidate: Candidate, now: int) -> CommandRecord:
-    submission = candidate.submission
-    return CommandRecord(
-        candidate.command_id,
-        candidate.definition.name,
-        candidate.stream,
-        candidate.data,
-        candidate.digest,
-        now,
-        submission.expected_version,
-        submission.principal,
-        submission.correlation_id,
-    )
