@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from .shop_mix import Sent, draw_commands
 from .shop_without_effects import app as shop_without_effects
 from .whole_shop import whole_shop
 
-__all__ = ["LoadRun", "run_load"]
+__all__ = ["LoadRun", "run_load", "send_all"]
 
 
 class LoadRun(Struct, frozen=True):
@@ -56,23 +56,30 @@ class _Times(NamedTuple):
 
 
 async def _drive(app: App, commands: Sequence[Sent], folder: Path, tasks: int, wait: Stage) -> tuple[_Times, list[int]]:
+    now = time.perf_counter_ns
+    async with Runtime(app, Config(data=DataSettings(dir=folder))) as runtime:
+        with quiet_collector():
+            cpu_before, started = time.process_time_ns(), now()
+            waits = await send_all(runtime, commands, tasks, wait)
+            answered = now()
+            await runtime.settled()
+            settled, cpu = now(), time.process_time_ns() - cpu_before
+    return _Times((answered - started) / 1e9, (settled - started) / 1e9, cpu / 1e9), waits
+
+
+async def send_all(runtime: Runtime, commands: Iterable[Sent], tasks: int, wait: Stage) -> list[int]:
+    """Have so many tasks submit `commands` until there are no more, and return how long each waited, in nanoseconds."""
     waits: list[int] = []
     source = iter(commands)
     now = time.perf_counter_ns
 
-    async def send(runtime: Runtime) -> None:
+    async def send() -> None:
         for command, command_id in source:
             before = now()
             await runtime.submit(command, command_id=command_id, wait=wait)
             waits.append(now() - before)
 
-    async with Runtime(app, Config(data=DataSettings(dir=folder))) as runtime:
-        with quiet_collector():
-            cpu_before, started = time.process_time_ns(), now()
-            async with anyio.create_task_group() as senders:
-                for _ in range(tasks):
-                    senders.start_soon(send, runtime)
-            answered = now()
-            await runtime.settled()
-            settled, cpu = now(), time.process_time_ns() - cpu_before
-    return _Times((answered - started) / 1e9, (settled - started) / 1e9, cpu / 1e9), waits
+    async with anyio.create_task_group() as senders:
+        for _ in range(tasks):
+            senders.start_soon(send)
+    return waits

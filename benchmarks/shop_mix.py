@@ -7,9 +7,9 @@ returns; an order has 22 lines on average, a quarter of them six or fewer and so
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import NamedTuple, TypeAlias
 
 from examples.shop.lines import Line
@@ -17,14 +17,14 @@ from examples.shop.orders import PlaceOrder
 from examples.shop.products import RepriceProduct
 from examples.shop.returns import AcceptReturn
 
-__all__ = ["Sent", "ShopCommand", "draw_commands", "draw_orders"]
+__all__ = ["Sent", "ShopCommand", "draw_commands", "draw_orders", "endless_commands"]
 
 ShopCommand: TypeAlias = RepriceProduct | PlaceOrder | AcceptReturn
 
 PRODUCTS = 3_400
 CUSTOMERS = 2_500
 COUNTRIES = 20
-REPRICINGS, ORDERS, RETURNS = 0.80, 0.17, 0.03
+KINDS, SHARES = ("reprice", "order", "return"), (0.80, 0.17, 0.03)
 LONGEST_ORDER = 700
 FIRST_DOCUMENT = 536_365
 
@@ -86,7 +86,8 @@ class _Shop:
 
 def draw_commands(count: int, seed: int, *, sender_ids: bool = False) -> list[Sent]:
     """Return `count` commands, the same ones for the same seed; with `sender_ids` each has an id of its sender's."""
-    return list(_draw(count, _Shop(seed), sender_ids=sender_ids))
+    shop = _Shop(seed)
+    return list(_draw(shop.random.choices(KINDS, SHARES, k=count), shop, FIRST_DOCUMENT, sender_ids=sender_ids))
 
 
 def draw_orders(count: int, seed: int, lines: int) -> list[PlaceOrder]:
@@ -95,9 +96,15 @@ def draw_orders(count: int, seed: int, lines: int) -> list[PlaceOrder]:
     return [shop.order(number, lines) for number in range(FIRST_DOCUMENT, FIRST_DOCUMENT + count)]
 
 
-def _draw(count: int, shop: _Shop, *, sender_ids: bool) -> Iterator[Sent]:
-    kinds = shop.random.choices(("reprice", "order", "return"), (REPRICINGS, ORDERS, RETURNS), k=count)
-    for number, kind in enumerate(kinds, FIRST_DOCUMENT):
+def endless_commands(seed: int, *, already: int = 0) -> Iterator[Sent]:
+    """Yield commands without end, one by one; so many numbers of documents are `already` taken by others."""
+    shop = _Shop(seed)
+    kinds = (shop.random.choices(KINDS, SHARES)[0] for _ in count())
+    return _draw(kinds, shop, FIRST_DOCUMENT + already, sender_ids=False)
+
+
+def _draw(kinds: Iterable[str], shop: _Shop, first: int, *, sender_ids: bool) -> Iterator[Sent]:
+    for number, kind in enumerate(kinds, first):
         match kind:
             case "reprice":
                 reprice = shop.reprice()
