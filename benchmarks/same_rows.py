@@ -16,7 +16,7 @@ from twofold.stores.sqlite.generation_files import serving_generation
 
 from .floor import FloorFiles
 
-__all__ = ["ResultsDiffer", "require_same_effects", "require_same_folders", "require_same_rows"]
+__all__ = ["ResultsDiffer", "require_same_effects", "require_same_folders", "require_same_reads", "require_same_rows"]
 
 WRITE_QUERIES = (
     "SELECT position, stream, version, type, schema_version, data FROM events ORDER BY position",
@@ -56,9 +56,17 @@ def require_same_rows(one: tuple[Path, Path], other: tuple[Path, Path]) -> int:
     """
     with closing(_open(one[0])) as a, closing(_open(other[0])) as b:
         rows = sum(_same(a, b, query) for query in WRITE_QUERIES)
-    with closing(_open(one[1])) as a, closing(_open(other[1])) as b:
-        rows += sum(_same(a, b, query) for query in _table_queries(a))
-        return rows + _same(a, b, TABLES)
+    return rows + require_same_reads(one[1], other[1])
+
+
+def require_same_reads(one: Path, other: Path) -> int:
+    """Compare two read databases, and return how many rows are the same.
+
+    Raises:
+        ResultsDiffer: at the first row that is not.
+    """
+    with closing(_open(one)) as a, closing(_open(other)) as b:
+        return sum(_same(a, b, query) for query in _table_queries(a)) + _same(a, b, TABLES)
 
 
 def require_same_effects(one: DataFolder, other: DataFolder) -> int:
