@@ -10,6 +10,7 @@ from ..stores.errors import TwofoldError
 from ..stores.records import Fault, Offset, Outcome, Position, Version
 from .command_ids import new_command_id
 from .kernel.reply import Reply
+from .turns import Turns
 
 __all__ = [
     "CommandIdReused",
@@ -17,6 +18,7 @@ __all__ = [
     "JsonCommand",
     "NoSpace",
     "NotAccepted",
+    "OutOfTurn",
     "OutcomeUnknown",
     "Overloaded",
     "Receipt",
@@ -121,12 +123,23 @@ class NoSpace(NotAccepted):
         super().__init__("The device is full. Nothing was appended; free some space and try again.")
 
 
+class OutOfTurn(NotAccepted):
+    """A command of the same row was turned away before this one, which keeps its place behind it."""
+
+    def __init__(self) -> None:
+        super().__init__("A command before it was turned away. Nothing was appended; send both again, in order.")
+
+
 class OutcomeUnknown(TwofoldError):
     """The command may or may not have been accepted: only its id can tell."""
 
     def __init__(self, command_id: str) -> None:
         self.command_id = command_id
         super().__init__(f"It is unknown whether command {command_id!r} was accepted. Send it again under the same id.")
+
+
+_PASSES = (Overloaded, Stopping, NoSpace, ValidatorTimeout, OutOfTurn, OutcomeUnknown)
+"""What a command is turned away with that may well be accepted when it is sent again."""
 
 
 class Submission:
@@ -143,6 +156,8 @@ class Submission:
         "principal",
         "repeated",
         "reply",
+        "turn",
+        "turns",
         "wait",
     )
 
@@ -155,6 +170,7 @@ class Submission:
         expected_version: Version | None = None,
         principal: str | None = None,
         correlation_id: str | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.command = command
         self.id_is_new = command_id is None
@@ -168,6 +184,8 @@ class Submission:
         self.offset: Offset = 0
         self.outcome: Outcome | None = None
         self.repeated = False
+        self.turns = turns
+        self.turn = 0 if turns is None else turns.take()
 
     @property
     def ended(self) -> bool:
@@ -176,6 +194,8 @@ class Submission:
 
     def refuse(self, error: TwofoldError) -> None:
         """Answer that it was not accepted, or that nobody knows."""
+        if self.turns is not None and isinstance(error, _PASSES):
+            self.turns.miss(self.turn)
         self.reply.fail(error)
 
     def accepted(self, offset: Offset) -> None:

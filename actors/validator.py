@@ -25,6 +25,7 @@ from .submission import (
     NoSpace,
     NotAccepted,
     OutcomeUnknown,
+    OutOfTurn,
     Overloaded,
     Stopping,
     Submission,
@@ -169,11 +170,23 @@ class Validator(Actor[Submission]):
             for candidate in candidates:
                 self._leave(candidate, NoSpace())
             return []
+        candidates = self._in_turn(candidates)
         on_their_way = self._in_flight.logged + len(self._unlogged) - len(candidates)
         room = max(0, self._max_unhandled - on_their_way)
         for candidate in candidates[room:]:
             self._leave(candidate, Overloaded("The queue of unhandled commands", self._max_unhandled))
         return candidates[:room]
+
+    def _in_turn(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Refuse those of whose row a command before them was turned away, and return the others."""
+        in_turn = []
+        for candidate in candidates:
+            turns = candidate.submission.turns
+            if turns is not None and turns.are_over(candidate.submission.turn):
+                self._leave(candidate, OutOfTurn())
+            else:
+                in_turn.append(candidate)
+        return in_turn
 
     def _leave(self, candidate: Candidate, error: TwofoldError) -> None:
         self._unlogged.discard(candidate.command_id)
@@ -185,6 +198,9 @@ class Validator(Actor[Submission]):
         self._all_appended.set()
 
     async def _append(self, batch: Sequence[Candidate]) -> None:
+        batch = self._in_turn(batch)  # one before them may have been turned away while they were ready
+        if not batch:
+            return
         now = self.clock.now()
         self._appending = batch
         try:

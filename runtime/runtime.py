@@ -11,6 +11,7 @@ from ..actors.filling import RebuildProgress, Report
 from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
 from ..actors.submission import Receipt, Stage, Submission
+from ..actors.turns import Turns
 from ..stores.records import Outcome, Position, StreamId, Version
 from .history import RecordedEvent, StreamState, history_of, state_of
 from .lifecycle import Lifecycle
@@ -85,11 +86,12 @@ class Runtime(Lifecycle):
         timeout: float | None = 30.0,
         principal: str | None = None,
         correlation_id: str | None = None,
+        turns: Turns | None = None,
     ) -> Posted:
         """Hand a command over, waiting for room where there is none, and return before it is answered.
 
         Commands are admitted in the order in which they are posted, so a long row of them can be sent without waiting
-        for each. `timeout` counts from then.
+        for each. `timeout` counts from then. Those that share `turns` keep their order also where some are turned away.
 
         Raises:
             ValueError: `wait` is no stage, or `timeout` no time.
@@ -98,7 +100,7 @@ class Runtime(Lifecycle):
         check_wait(wait)
         check_timeout(timeout)
         submission = Submission(
-            command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id
+            command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id, turns=turns
         )
         return await post(validator, submission, self._deadlines, timeout)
 

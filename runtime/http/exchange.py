@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...actors.admission import LARGEST_COMMAND
 from ...actors.submission import JsonCommand, Stage, Stopping
+from ...actors.turns import Turns
 from ...stores.records import Fault
 from ..command_lines import Line, LineReader
 from ..submitting import Posted
@@ -79,6 +80,7 @@ class Exchange(Response):
         self._request = request
         self._options = options
         self._correlation_id = correlation_id
+        self._turns = Turns()
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         into, rows = anyio.create_memory_object_stream[Row](MOST_UNANSWERED)
@@ -117,6 +119,7 @@ class Exchange(Response):
             wait=self._options.wait,
             timeout=self._options.timeout,
             correlation_id=self._correlation_id,
+            turns=self._turns,
         )
         return number, posted
 

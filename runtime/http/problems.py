@@ -19,6 +19,7 @@ from ...actors.submission import (
     CommandRefused,
     NoSpace,
     OutcomeUnknown,
+    OutOfTurn,
     Overloaded,
     Stopping,
     ValidatorFailed,
@@ -75,6 +76,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """Where the read database is, or the command's last event."""
     faults: tuple[Fault, ...] = ()
     """All that is wrong with the command."""
+    repeated: bool = False
+    """Whether the id had been accepted before, so that this is the first one's answer."""
     retry_after: int | None = None
     """In how many seconds to come back, where that helps."""
 
@@ -101,6 +104,7 @@ STORAGE = Kind("storage", 503, "The store cannot be read just now", 1)
 BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     CommandIdReused: Kind("command-id-reused", 409, "The id stands for another command"),
     Overloaded: Kind("overloaded", 503, "More commands are waiting than may", 1),
+    OutOfTurn: Kind("out-of-turn", 503, "A command before it was turned away", 1),
     Stopping: Kind("stopping", 503, "Not at work just now", 1),
     NotRunning: Kind("stopping", 503, "Not at work just now", 1),
     NoSpace: Kind("no-space", 507, "The device is full", 5),

@@ -8,6 +8,7 @@ from ...actors.domain import Answer
 from ...actors.filling import RebuildProgress
 from ...actors.rebuilder import Rebuilt
 from ...actors.submission import Receipt, Stage
+from ...actors.turns import Turns
 from ...stores.records import Outcome, Position, StreamId, Version
 from ..history import RecordedEvent, StreamState
 from ..readiness import Readiness
@@ -39,6 +40,7 @@ class Service(Protocol):
         wait: Stage = "accepted",
         timeout: float | None = 30.0,
         correlation_id: str | None = None,
+        turns: Turns | None = None,
     ) -> Posted:
         """Hand a command over and return before it is answered."""
 

@@ -54,6 +54,8 @@ class CommandTold(Struct, frozen=True, omit_defaults=True):
     """Whether the id had been accepted before, so that this is the first one's answer."""
     projector_halted: str | None = None
     """Why the stage `projected` was not waited for."""
+    faults: tuple[Fault, ...] = ()
+    """Why the outcome is none that changes anything, where the wait was for less."""
 
 
 def tell_outcome(outcome: Outcome) -> OutcomeTold:
@@ -75,7 +77,13 @@ def tell_command(answer: AnswerToCommand, wait: Stage, line: int | None = None) 
     """Return what is told to who sent a command and waited for the stage `wait`."""
     if not isinstance(answer, Receipt):
         return problem_of(answer, line=line)
-    facts = {"line": line, "command_id": answer.command_id, "offset": answer.offset, "stage": answer.stage}
+    facts = {
+        "line": line,
+        "command_id": answer.command_id,
+        "offset": answer.offset,
+        "stage": answer.stage,
+        "repeated": answer.repeated,
+    }
     outcome = answer.outcome
     if answer.timed_out:
         detail = f"The command is {answer.stage} at offset {answer.offset} and goes on. Ask for its outcome by its id."
@@ -98,6 +106,7 @@ def tell_command(answer: AnswerToCommand, wait: Stage, line: int | None = None) 
         outcome.position,
         answer.repeated,
         answer.projector_halted,
+        outcome.faults,
     )
 
 
