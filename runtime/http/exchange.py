@@ -98,12 +98,12 @@ class Exchange(Response):
                     async for block in read_blocks(self._request):
                         for line in lines.feed(block):
                             number = line.number
-                            await into.send(await self._hand_over(line))
+                            await _send(into, await self._hand_over(line))
                 if reading.cancelled_caught:
                     raise Stopping
                 for line in lines.end():
                     number = line.number
-                    await into.send(await self._hand_over(line))
+                    await _send(into, await self._hand_over(line))
             except (ProblemFound, Stopping) as error:
                 await into.send((number + 1, problem_of(error, line=number + 1)))
             except ClientDisconnect:
@@ -148,3 +148,14 @@ class Exchange(Response):
                 if not rows.statistics().current_buffer_used:
                     await flush(more=True)
         await flush(more=False)
+
+
+async def _send(into: MemoryObjectSendStream[Row], row: Row) -> None:
+    """Put `row` where it waits for its answer, at once if there is room.
+
+    To let others run at each line would have the validator log a few lines at a time, with a sync for each few.
+    """
+    try:
+        into.send_nowait(row)
+    except anyio.WouldBlock:
+        await into.send(row)
