@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from .app import App
-from .command import as_json_flag, configured, show
+from .command import as_json_flag, configured, show, url_option
 from .config import Config, load_domain
 from .effects_cli import effects
 from .exit_codes import ExitCode
@@ -78,14 +78,26 @@ def check(config: Config) -> None:
 @configured
 @click.argument("name")
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
+@url_option
+@click.option("--min-position", type=click.IntRange(min=0), help="With --url: wait until it is at this position.")
 @as_json_flag
-def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
+def query(
+    config: Config | None,
+    name: str,
+    parameters: tuple[str, ...],
+    url: str | None,
+    min_position: int | None,
+    as_json: bool,
+) -> None:
     """Put the query NAME to the read database, beside a running process or without one.
+
+    With --url a server is asked, such as "twofold run", and no settings and no domain are needed here.
 
     \b
     Examples:
       twofold query shop.totals
       twofold query shop.top_countries limit=3 --json
+      twofold query shop.order id=536365 --url http://127.0.0.1:8080 --min-position 1
     """
     pairs: dict[str, str] = {}
     for parameter in parameters:
@@ -93,11 +105,20 @@ def query(config: Config, name: str, parameters: tuple[str, ...], as_json: bool)
         if key in pairs:
             raise click.UsageError(f"The parameter {key!r} is given twice.")
         pairs[key] = value
-    answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
+    if config is None:
+        from .client.querying import put_query_to_server  # noqa: PLC0415 - the client loads on first use
+
+        answer, head = anyio.run(put_query_to_server, str(url), name, pairs, min_position)
+        how = answer.projector_halted or "the server is behind"
+    elif min_position is not None:
+        raise click.UsageError("--min-position waits for a running process: say which one with --url.")
+    else:
+        answer, head = anyio.run(put_query, load_domain(config, App).domain(), config, name, pairs)
+        how = how_to_catch_up(config)
     show(answer if as_json else answer.value, as_json=as_json)
     click.echo(f"at position {answer.position} of {head}", err=True)
     if answer.position < head:
-        click.echo(f"The rest is not projected yet: {how_to_catch_up(config)}.", err=True)
+        click.echo(f"The rest is not projected yet: {how}.", err=True)
 
 
 def _key_and_value(parameter: str) -> tuple[str, str]:

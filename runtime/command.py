@@ -14,17 +14,21 @@ import structlog
 
 from ..actors.kernel.supervisor import cause_of
 from ..stores.errors import TwofoldError
+from .addresses import check_url
 from .config import Config, DomainFailed
 from .exit_codes import exit_code_of
 from .logs import configure_logs
 
-__all__ = ["as_json_flag", "configured", "service", "show"]
+__all__ = ["as_json_flag", "configured", "service", "show", "url_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def configured(function: F) -> F:
-    """Give a command --data and --config, hand it the settings, and end it with the exit code of what it raises."""
+    """Give a command --data and --config, hand it the settings, and end it with the exit code of what it raises.
+
+    One that has an option --url too gets ``None`` in place of the settings where that is given: nothing is read here.
+    """
     return _configured(function, _tell)
 
 
@@ -50,7 +54,12 @@ def _configured(function: F, tell: Callable[[BaseException], None]) -> F:
     @wraps(function)
     def command(*args: Any, data: Path | None, config: Path | None, **options: Any) -> None:
         try:
-            settings = Config.load(config, overrides={"data.dir": None if data is None else str(data)})
+            if options.get("url") is None:
+                settings = Config.load(config, overrides={"data.dir": None if data is None else str(data)})
+            elif data is None and config is None:
+                settings = None
+            else:
+                raise click.UsageError("--url asks a server, which has data and settings of its own. Leave out others.")
             function(settings, *args, **options)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -90,4 +99,12 @@ def show(value: object, *, as_json: bool) -> None:
     click.echo(encoded if as_json else msgspec.json.format(encoded, indent=2))
 
 
+def _url(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    try:
+        return None if text is None else check_url(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+url_option = click.option("--url", metavar="URL", callback=_url, help="Of a server, in place of a folder.  twofold run")
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")

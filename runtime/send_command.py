@@ -1,12 +1,12 @@
-"""`twofold send`: a runtime for as long as a file lasts, with a progress bar and a summary for people."""
+"""`twofold send`: a file of commands for a runtime of its own, or for a server, with a summary for people."""
 
 import os
 import signal
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import BinaryIO
 
 import anyio
@@ -18,10 +18,11 @@ from .app import App
 from .config import Config
 from .queries import ProjectorHalted
 from .runtime import Runtime
-from .sending import LineAnswer, Summary, send
+from .send_summary import LineAnswer, Summary
+from .sending import send
 from .wording import counted
 
-__all__ = ["run_send"]
+__all__ = ["run_send", "run_send_to_server"]
 
 _SHOWN = 20
 
@@ -35,29 +36,71 @@ async def run_send(
     """
     began = time.monotonic()
     reading = anyio.CancelScope()
-
-    async def watch_signals(*, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            task_status.started()
-            async for _ in signals:
-                reading.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(watch_signals)
-        async with Runtime(app, config) as runtime:
-            with _progress(source) as progress:
-                summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
-            if settle and not summary.interrupted:
-                with suppress(ProjectorHalted):  # the summary says so
-                    await runtime.settled()
-            projector = next(each for each in runtime.statistics() if each.role == "projector")
-            if projector.state == "halted":
-                summary.projector_halted = projector.failure
-        tasks.cancel_scope.cancel()
+    async with _at_a_signal(reading.cancel), Runtime(app, config) as runtime:
+        with _progress(source) as progress:
+            summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
+        if settle and not summary.interrupted:
+            with suppress(ProjectorHalted):  # the summary says so
+                await runtime.settled()
+        projector = next(each for each in runtime.statistics() if each.role == "projector")
+        if projector.state == "halted":
+            summary.projector_halted = projector.failure
     summary.seconds = round(time.monotonic() - began, 3)
     if not quiet:
         _tell(summary)
     return summary
+
+
+async def run_send_to_server(
+    url: str, source: BinaryIO, *, wait: Stage, timeout: float, retry_for: float, quiet: bool
+) -> Summary:
+    """Do what `run_send` does, with the server at `url`; what has no answer is sent again for `retry_for` seconds.
+
+    SIGINT and SIGTERM end the reading and the trying again; what was sent is answered.
+    """
+    from .client.patience import Patience  # noqa: PLC0415 - the client, and httpx with it, loads on first use
+    from .client.sending import send as send_to_server  # noqa: PLC0415 - likewise
+    from .client.server import Server  # noqa: PLC0415 - likewise
+
+    began = time.monotonic()
+    interrupted = anyio.Event()
+    async with _at_a_signal(interrupted.set), Server(url) as server:
+        with _progress(source) as progress:
+            summary = await send_to_server(
+                server,
+                source,
+                wait=wait,
+                timeout=timeout,
+                patience=Patience(retry_for),
+                progress=progress,
+                notice=_notice,
+                interrupted=interrupted,
+            )
+    summary.seconds = round(time.monotonic() - began, 3)
+    if not quiet:
+        _tell(summary)
+    return summary
+
+
+@asynccontextmanager
+async def _at_a_signal(act: Callable[[], None]) -> AsyncIterator[None]:
+    """Call `act` at each SIGINT and SIGTERM that comes during the block."""
+
+    async def watch(*, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                act()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(watch)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+def _notice(text: str) -> None:
+    """Tell `text` on a line of its own, also where a progress bar stands."""
+    click.echo(f"\r\033[K{text}" if sys.stderr.isatty() else text, err=True)
 
 
 @contextmanager
@@ -90,6 +133,8 @@ def _tell(summary: Summary) -> None:
         click.echo(f"  {summary.timed_out} timed out, {len(summary.unanswered)} without an answer: send the file again")
     if summary.projector_halted is not None:
         click.echo(f"  the read database stands still; queries do not show all of this: {summary.projector_halted}")
+    if summary.gave_up is not None:
+        click.echo(f"  given up, the rest of the file was not sent: {summary.gave_up}")
     if summary.interrupted:
         click.echo("  interrupted: the rest of the file was not sent")
 

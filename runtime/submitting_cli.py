@@ -1,6 +1,7 @@
 """The commands that take commands in: `twofold run` and `twofold send`."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import BinaryIO
 
@@ -9,13 +10,16 @@ import click
 
 from ..actors.submission import Stage
 from .app import App
-from .command import as_json_flag, configured, service, show
+from .command import as_json_flag, configured, service, show, url_option
 from .config import Config, load_domain
 from .exit_codes import ExitCode
 from .run_command import run_server
-from .send_command import run_send
+from .send_command import run_send, run_send_to_server
+from .send_summary import Summary
 
 __all__ = ["run", "send"]
+
+LONGEST_WAIT = 3600.0
 
 
 @click.command(short_help="Serve the domain over HTTP on this machine.")
@@ -44,22 +48,57 @@ def run(config: Config) -> None:
     help="How far each command must have come before its answer is told.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
-@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done.")
+@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done; not with --url.")
+@url_option
+@click.option(
+    "--retry-for",
+    type=click.FloatRange(min=0, max=366 * 86400),
+    default=60.0,
+    show_default=True,
+    help="With --url: seconds without any progress after which it gives up.",
+)
 @as_json_flag
-def send(config: Config, file: BinaryIO, wait: Stage, timeout: float, settle: bool, as_json: bool) -> None:
+def send(
+    config: Config | None,
+    file: BinaryIO,
+    wait: Stage,
+    timeout: float,
+    settle: bool,
+    url: str | None,
+    retry_for: float,
+    as_json: bool,
+) -> None:
     """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
 
     A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
     after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
     none (no room, no time) or its handler failed.
 
+    With --url a server takes them, such as "twofold run", and no settings and no domain are needed here. While it is
+    away or has no room, what has no answer is sent again under the same ids, in order.
+
     \b
     Examples:
       twofold send orders.ndjson --wait projected
       generate-orders | twofold send - --settle --json
+      twofold send orders.ndjson --url http://127.0.0.1:8080 --retry-for 600
     """
-    app = load_domain(config, App)
-    summary = anyio.run(partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json))
+    if url is not None and settle:
+        raise click.UsageError(
+            "A server does not tell how far its consumers are, so --settle cannot wait for them over --url. "
+            "Use --wait projected; on the server's machine `twofold effects list` shows what they did."
+        )
+    if url is not None and timeout > LONGEST_WAIT:
+        raise click.UsageError(f"A server waits for {LONGEST_WAIT:g} s at most: --timeout {timeout:g} is longer.")
+    run_it: Callable[[], Awaitable[Summary]]
+    if config is None:
+        run_it = partial(
+            run_send_to_server, str(url), file, wait=wait, timeout=timeout, retry_for=retry_for, quiet=as_json
+        )
+    else:
+        app = load_domain(config, App)
+        run_it = partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json)
+    summary = anyio.run(run_it)
     if as_json:
         show(summary, as_json=True)
     if summary.interrupted:

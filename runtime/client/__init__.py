@@ -1,0 +1,1 @@
+"""The client: what the command line asks of a server, over HTTP."""
