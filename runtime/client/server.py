@@ -130,7 +130,7 @@ class Server:
             raise self._failure(error) from error
 
     def _failure(self, error: httpx.TransportError) -> ServerAway | NotTwofold:
-        said = str(error) or type(error).__name__
+        said = str(error).rstrip(".") or type(error).__name__
         if _is_about_tls(error):
             return NotTwofold(self.url, f"no connection can be trusted ({said})")
         if isinstance(error, httpx.ConnectError):
@@ -157,7 +157,7 @@ class Server:
         is_query = response.request.method == "GET"
         if status in PASSES and not (is_ours and is_query):
             asked = response.headers.get("Retry-After", "")
-            what = told.detail if is_ours else response.reason_phrase
+            what = told.detail if is_ours else f"{response.reason_phrase}."
             return ServerAway(f"{self.url} answered {status}: {what}", float(asked) if asked.isdecimal() else 0.0)
         if is_ours:
             return RequestRefused(told.detail)
@@ -172,7 +172,8 @@ class Server:
 
 
 def _type_of(response: httpx.Response) -> str:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    type_: str = response.headers.get("Content-Type", "")
+    return type_.partition(";")[0].strip().lower()
 
 
 def _is_about_tls(error: BaseException | None) -> bool:

@@ -20,6 +20,7 @@ from ...actors.submission import JsonCommand, Stage, Stopping
 from ...actors.turns import Turns
 from ...stores.records import Fault
 from ..command_lines import Line, LineReader
+from ..failures import NotRunning
 from ..submitting import Posted
 from .problems import Problem, ProblemFound, kind_of_fault, problem, problem_of
 from .requests import SILENCE, Readings, Seconds, read_blocks, read_options, require_type, text_header
@@ -104,7 +105,7 @@ class Exchange(Response):
                 for line in lines.end():
                     number = line.number
                     await _send(into, await self._hand_over(line))
-            except (ProblemFound, Stopping) as error:
+            except (ProblemFound, Stopping, NotRunning) as error:
                 await into.send((number + 1, problem_of(error, line=number + 1)))
             except ClientDisconnect:
                 return  # what was handed over goes on

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 import anyio
+import httpx
 import pytest
-from twofold import Ask, Config, Reject
+from twofold import Ask, Config, Reject, Runtime
 from twofold.runtime.config import ValidatorSettings
 
 from tests.doubles.accounts import Deposit, accounts_app
@@ -74,3 +75,11 @@ async def test_a_validator_that_takes_too_long_for_one_line_holds_up_those_behin
             "out-of-turn",
         ]
         assert kinds[1] == ["accepted", "refused", *["accepted"] * 3, "refused", "accepted"]
+
+
+async def test_a_stream_to_a_runtime_that_is_not_at_work_yet_is_told_so_in_a_line() -> None:
+    asgi = httpx.ASGITransport(app=Runtime(accounts_app()).asgi())
+    async with httpx.AsyncClient(transport=asgi, base_url="http://localhost") as client:
+        answer = await client.post("/commands", content=deposits(1, 2), headers=NDJSON)
+    (told,) = [json.loads(line) for line in answer.text.splitlines()]
+    assert (told["status"], told["type"]) == (503, "urn:twofold:problem:stopping")
