@@ -198,7 +198,7 @@ def test_a_state_at_the_time_of_an_event_holds_that_event_and_no_later_one(shop:
     [
         (["history", "product-B"], ExitCode.NOT_DONE, "There is no stream 'product-B'"),
         (["history", "product"], ExitCode.NOT_DONE, "a stream is category-key"),
-        (["history", "horse-1"], ExitCode.NOT_DONE, "the categories are product, order, return"),
+        (["history", "horse-1"], ExitCode.NOT_DONE, "the categories are order, product, return"),
         (["state", "product-B"], ExitCode.NOT_DONE, "There is no stream 'product-B'"),
         (["state", "product-A 1", "--version", "4"], ExitCode.NOT_DONE, "Its versions are 1 to 3"),
         (["state", "product-A 1", "--version", "-1"], ExitCode.USAGE, "--version"),
