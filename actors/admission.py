@@ -163,8 +163,8 @@ def _check_name(value: object, longest: int, what: str, path: str) -> None:
         raise Reject(f"{what}.empty", path=path, message=f"the {what} is empty")
     if len(value) > longest:
         raise Reject(f"{what}.too_long", path=path, message=f"the {what} has more than {longest} characters")
-    unprintable = next((character for character in value if not character.isprintable()), None)
-    if unprintable is not None:
+    if not value.isprintable():
+        unprintable = next(character for character in value if not character.isprintable())
         named = f"U+{ord(unprintable):04X} {unicodedata.name(unprintable, '')}".strip()
         message = f"the {what} holds {named}, which is no printable character"
         raise Reject(f"{what}.unprintable", path=path, message=message)
