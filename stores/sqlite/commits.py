@@ -8,7 +8,7 @@ import msgspec
 
 from ..errors import ClaimTaken, CommitRefused, DuplicateCommand, StoreError, WrongCursor, WrongHead
 from ..records import ClaimChange, Commit, EventRecord, Outcome
-from .event_rows import HANDLER, cursor_value, existing_outcomes, newest_position
+from .event_rows import FAULTS, HANDLER, cursor_value, existing_outcomes, newest_position
 from .inserts import BulkInsert, Row
 from .transactions import transaction
 
@@ -73,8 +73,8 @@ def check_positions(connection: sqlite3.Connection, events: Sequence[EventRecord
 def outcome_rows(outcomes: Sequence[Outcome]) -> Iterator[Row]:
     """Yield the row of each of `outcomes`, with its faults as JSON."""
     for outcome in outcomes:
-        *fields, faults = row_of(outcome)
-        yield (*fields, encode_json(faults).decode() if faults else None)
+        faults = encode_json(outcome.faults).decode() if outcome.faults else None
+        yield (*row_of(outcome)[:FAULTS], faults)
 
 
 def change_claim(connection: sqlite3.Connection, change: ClaimChange) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from ..records import GENESIS, EventRecord, Fault, Head, Offset, Outcome, Position, StateRecord, StreamId, Version
 
 __all__ = [
+    "FAULTS",
     "HANDLER",
     "claim_holder",
     "cursor_value",
