@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
-from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version, split_stream
+from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version
 from .definitions import CommandDefinition, DeciderDefinition, EventDefinition
 from .domain import Claim, Context, EventMetadata
 
@@ -91,18 +91,8 @@ def decide(
     """
     record = logged.command
     decider = definition.decider
-    context = Context(
-        command_id=record.command_id,
-        offset=logged.offset,
-        stream=record.stream,
-        key=split_stream(record.stream)[1],
-        version=loaded.version,
-        time=record.time,
-        principal=record.principal,
-        correlation_id=record.correlation_id,
-    )
     command = definition.codec.decode(record.data) if decoded is None else decoded
-    said = decider.decide(loaded.state, command, context)
+    said = decider.decide(loaded.state, command, Context(logged, loaded.version))
     events: list[DecidedEvent] = []
     claims: list[Claim] = []
     state = loaded.state

@@ -13,7 +13,18 @@ import msgspec
 from msgspec import Struct
 
 from ..stores.errors import TwofoldError
-from ..stores.records import EventRecord, Fault, Offset, Position, Statement, StreamId, Version, check_bindable
+from ..stores.records import (
+    EventRecord,
+    Fault,
+    LoggedCommand,
+    Offset,
+    Position,
+    Statement,
+    StreamId,
+    Version,
+    check_bindable,
+    split_stream,
+)
 
 __all__ = [
     "Answer",
@@ -84,40 +95,53 @@ class Claim(Struct, frozen=True):
 
 
 class Context:
-    """What `decide` may know beside the state and the command, all of it from the command's log record.
+    """What `decide` may know beside the state and the command, all of it from the command's log record, on demand.
 
     A command that is handled again sees the same time and makes the same ids.
     """
 
-    __slots__ = ("_made", "_time", "command_id", "correlation_id", "key", "offset", "principal", "stream", "version")
+    __slots__ = ("_logged", "_made", "version")
 
-    def __init__(
-        self,
-        *,
-        command_id: str,
-        offset: Offset,
-        stream: StreamId,
-        key: str,
-        version: Version,
-        time: int,
-        principal: str | None = None,
-        correlation_id: str | None = None,
-    ) -> None:
-        self.command_id = command_id
-        self.offset = offset
-        self.stream = stream
-        self.key = key
+    def __init__(self, logged: LoggedCommand, version: Version) -> None:
+        self._logged = logged
+        self._made = 0
         self.version = version
         """The version of the stream that the state stands for."""
-        self.principal = principal
-        self.correlation_id = correlation_id
-        self._time = time
-        self._made = 0
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command."""
+        return self._logged.command.command_id
+
+    @property
+    def offset(self) -> Offset:
+        """The offset at which the log keeps the command."""
+        return self._logged.offset
+
+    @property
+    def stream(self) -> StreamId:
+        """Its stream: category and key."""
+        return self._logged.command.stream
+
+    @property
+    def key(self) -> str:
+        """The key of its stream."""
+        return split_stream(self._logged.command.stream)[1]
+
+    @property
+    def principal(self) -> str | None:
+        """Who sent the command, where that is known."""
+        return self._logged.command.principal
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The conversation that the command belongs to, where there is one."""
+        return self._logged.command.correlation_id
 
     @property
     def time(self) -> datetime:
         """When the command was logged, in UTC."""
-        return moment(self._time)
+        return moment(self._logged.command.time)
 
     def new_id(self) -> UUID:
         """Return a new id, the same one whenever this command is handled."""

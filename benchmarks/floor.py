@@ -31,7 +31,17 @@ from twofold.actors.command_ids import new_command_id
 from twofold.actors.definitions import CommandDefinition, Domain
 from twofold.actors.domain import Context, EventMeta, EventMetadata
 from twofold.stores.chain import seal
-from twofold.stores.records import GENESIS, CommandRecord, EventRecord, Head, Offset, Position, StreamId, stream_id
+from twofold.stores.records import (
+    GENESIS,
+    CommandRecord,
+    EventRecord,
+    Head,
+    LoggedCommand,
+    Offset,
+    Position,
+    StreamId,
+    stream_id,
+)
 
 from .bare_stores import BareLog, BareReadDb, BareWriteDb, Row
 from .measuring import quiet_collector
@@ -107,7 +117,7 @@ class StraightShop:
         self._head: Head = GENESIS
         self._offset: Offset = 0
         # The shop's rules ask nothing of it.
-        self._context = Context(command_id="", offset=0, stream="", key="", version=0, time=0)
+        self._context = Context(LoggedCommand(0, CommandRecord("", "", "", b"", b"", 0)), 0)
 
     def records(self, batch: Sequence[Sent]) -> list[CommandRecord]:
         """Return the log's records of `batch`."""
