@@ -75,7 +75,7 @@ class BatchDraft:
             self.fail(logged, error)
             return
         try:  # apart from the rules: what the store raises is no fault of the command
-            claims = [await self._claim(claim, stream) for claim in decision.claims]
+            claims = [await self._claim(claim, stream) for claim in decision.claims] if decision.claims else []
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
         except DomainFault as fault:
