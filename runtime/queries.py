@@ -88,6 +88,10 @@ async def ask(
         raise BadParameters(query, str(error).replace("`$.", "`").replace("field `", "parameter `")) from None
     arguments = {field: getattr(typed, field) for field in query.parameters.__struct_fields__}
 
+    for field, value in arguments.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise BadParameters(query, f"`{field}` does not fit into 64 bits")
+
     async def asked(db: ReadDb) -> object:
         return await query.call(db, **arguments)
 

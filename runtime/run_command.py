@@ -38,7 +38,7 @@ async def run_server(app: App, config: Config) -> None:
 
     bound = bind(config.http)
     url = _url(*bound.getsockname()[:2])
-    runtime, readings, stopped = Runtime(app, config), Readings(), anyio.Event()
+    runtime, readings, stopped = Runtime(app, config), Readings(config.http.request_timeout), anyio.Event()
 
     async def watch_signals(*, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -46,7 +46,7 @@ def application(service: Service, readings: Readings | None = None) -> Starlette
     """Return the application that serves `service`. Whoever stops it stops its `readings` first."""
     readings = readings or Readings()
     lookups, operating, health = Lookups(service), Operating(service, readings), Health(service)
-    return Starlette(
+    served = Starlette(
         routes=[
             Route("/commands/{type}", SendCommand(service, readings).answer, methods=["POST"]),
             Route("/commands", StreamCommands(service, readings).answer, methods=["POST"]),
@@ -63,6 +63,8 @@ def application(service: Service, readings: Readings | None = None) -> Starlette
         ],
         exception_handlers={TwofoldError: tell_error, HTTPException: tell_refusal, Exception: tell_bug},
     )
+    served.router.redirect_slashes = False  # a redirect would send a command on as another request, or lose it
+    return served
 
 
 async def tell_error(_request: Request, error: Exception) -> Response:
@@ -78,9 +80,9 @@ async def tell_refusal(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == METHOD_NOT_ALLOWED.status:
         allowed = (error.headers or {}).get("Allow", "")
-        told = problem(METHOD_NOT_ALLOWED, f"{request.url.path} takes {allowed}, and not {request.method}.")
+        told = problem(METHOD_NOT_ALLOWED, f"{request.scope['path']} takes {allowed}, and not {request.method}.")
         return answer_problem(told, error.headers)
-    detail = f"There is nothing at {request.url.path}. There are: {', '.join(ADDRESSES)}."
+    detail = f"There is nothing at {request.scope['path']}. There are: {', '.join(ADDRESSES)}."
     return answer_problem(problem(NOT_FOUND, detail))
 
 

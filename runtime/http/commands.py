@@ -17,8 +17,6 @@ from .telling import tell_command
 
 __all__ = ["CommandOptions", "SendCommand"]
 
-BODY_SECONDS = 30.0
-
 
 class CommandOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """What the URL of a command may say."""
@@ -40,7 +38,7 @@ class SendCommand:
         require_type(request, "application/json")
         options = read_options(request, CommandOptions)
         command_id = text_header(request, "Idempotency-Key")
-        body = await read_body(request, self._readings, LARGEST_COMMAND, BODY_SECONDS)
+        body = await read_body(request, self._readings, LARGEST_COMMAND)
         answer: AnswerToCommand
         try:
             answer = await self._service.submit(

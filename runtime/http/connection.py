@@ -1,13 +1,18 @@
 """One connection to the server: uvicorn's, with bounds that a slow or hostile client cannot stretch.
 
 A connection past the most that may be open is told so and closed. The head of a request must come within a time and a
-size, so that a client who drips it holds nothing for long. What is no HTTP is answered with a problem, like all else.
+size, and what is left of a body after its answer within that time, so that a client who drips them holds nothing for
+long. Nor does one who takes no answer, or who sends many requests without waiting for any. What is no HTTP is answered
+with a problem, like all else.
 """
 
 import asyncio
+from collections import deque
 from typing import Any
 
+import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from .problems import HEAD_TOO_LARGE, MALFORMED, MEDIA_TYPE, REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS, Kind, problem
@@ -16,78 +21,160 @@ __all__ = ["LARGEST_HEAD", "Connection", "connection_type"]
 
 LARGEST_HEAD = 64 << 10
 """Bytes of a request line and its header fields."""
+BODY_FIELDS = {b"content-length", b"transfer-encoding"}
+
+
+class Flow(FlowControl):
+    """Uvicorn's control of what is read and written, which reads no further while whole requests wait in a row."""
+
+    def __init__(self, transport: asyncio.Transport, row: deque[Any]) -> None:
+        super().__init__(transport)
+        self._row = row
+
+    def resume_reading(self) -> None:
+        """Read on, unless there is enough to do."""
+        if not self._row:
+            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
     """A connection, from its first byte to its last."""
 
     most_connections = 1024
-    head_seconds = 30.0
+    seconds = 30.0
+    """How long a head may take, or what is left of a body after its answer, or a client to take anything of one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_in_body = False
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
+        self.flow = Flow(transport, self.pipeline)
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` tells of every byte that is not taken
         if len(self.connections) > self.most_connections:
             self._refuse(TOO_MANY_CONNECTIONS, f"{self.most_connections} connections are open. Try again in a moment.")
             return
-        self._expect_head()
+        self._limit_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
+        self._end_limit_of_reading()
+        self._end_limit_of_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._is_in_head:
-            if self._head_timer is None:
-                self._expect_head()
+        if not self._is_in_body:
+            self._limit_reading()
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_bytes > LARGEST_HEAD and not self.transport.is_closing():
-            self._refuse(HEAD_TOO_LARGE, f"The head of the request has more than {LARGEST_HEAD} bytes.")
+        if not self._is_in_body and self._head_bytes > LARGEST_HEAD:
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0  # of the blocks of bytes after the one in which it begins
+        self._limit_reading()
 
     def on_headers_complete(self) -> None:
-        self._end_head()
+        self._end_limit_of_reading()
+        if sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
+            self._refuse_head()
+            raise httptools.HttpParserError  # the parser goes no further
+        if self.parser.should_upgrade() and not {name for name, _ in self.headers}.isdisjoint(BODY_FIELDS):
+            # The parser would take the body for the other protocol's, or for one more request.
+            self._refuse(MALFORMED, "A request with a body cannot change the protocol. Send it without `Upgrade`.")
+            raise httptools.HttpParserError
         super().on_headers_complete()
+        self._is_in_body = True
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_in_body = False
+        if self.cycle.response_complete:  # what was left of its body ended the time for the next request
+            self._end_limit_of_reading()
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_body and not self._is_answering:
+            self._limit_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._limit_writing(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        self._end_limit_of_writing()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(MALFORMED, f"{msg} Nothing was done.")
+        self._refuse(MALFORMED, f"{msg} Correct it and send it again.")
 
     @property
-    def _is_in_head(self) -> bool:
+    def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn declares
-        return cycle is None or cycle.response_complete
+        return cycle is not None and not cycle.response_complete
 
-    def _expect_head(self) -> None:
-        self._head_bytes = 0
-        self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+    def _limit_reading(self) -> None:
+        if self._reading is None:
+            self._reading = self.loop.call_later(self.seconds, self._reading_is_late)
 
-    def _end_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _end_limit_of_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._is_in_head and not self.transport.is_closing():
-            what = f"The head of the request did not come within {self.head_seconds:g} s. Send it again."
+    def _reading_is_late(self) -> None:
+        self._reading = None
+        if self._is_answering:
+            self._limit_reading()  # it is open for the answer's sake
+        elif self._is_in_body:
+            self.transport.abort()  # it was answered, and sends on
+        else:
+            what = f"The head of the request did not come within {self.seconds:g} s. Send it again."
             self._refuse(REQUEST_TIMEOUT, what)
 
+    def _limit_writing(self, left: int) -> None:
+        self._writing = self.loop.call_later(self.seconds, self._writing_is_late, left)
+
+    def _end_limit_of_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def _writing_is_late(self, left: int) -> None:
+        if self.transport.get_write_buffer_size() < left:
+            self._limit_writing(self.transport.get_write_buffer_size())
+        else:
+            self.transport.abort()
+
+    def _refuse_head(self) -> None:
+        self._refuse(HEAD_TOO_LARGE, f"The head of the request has more than {LARGEST_HEAD} bytes.")
+
     def _refuse(self, kind: Kind, detail: str) -> None:
-        """Answer in place of the application, and close."""
-        body = msgspec.json.encode(problem(kind, detail))
-        lines = [STATUS_LINE[kind.status], f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n".encode()]
-        if kind.retry_after is not None:
-            lines.append(f"retry-after: {kind.retry_after}\r\n".encode())
-        self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", body]))
+        """Answer in place of the application, and close.
+
+        Where another answer is due before this one, or has begun, the client would take this for that: then it gets
+        none, which is true, and tells it to ask again.
+        """
+        is_due = not self._is_answering or (self._is_in_body and not (self.pipeline or self.cycle.response_started))
+        if is_due and not self.transport.is_closing():
+            body = msgspec.json.encode(problem(kind, detail))
+            head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+            if kind.retry_after is not None:
+                head += f"retry-after: {kind.retry_after}\r\n"
+            self.transport.write(b"".join((STATUS_LINE[kind.status], head.encode(), b"\r\n", body)))
         self.transport.close()
 
 
-def connection_type(most: int, head_seconds: float) -> type[Connection]:
-    """Return the type of the connections of a server that has `most` at a time, and waits so long for a head."""
-    return type("Connection", (Connection,), {"most_connections": most, "head_seconds": head_seconds})
+def connection_type(most: int, seconds: float) -> type[Connection]:
+    """Return the type of the connections of a server that has `most` at a time, and waits so long for each."""
+    return type("Connection", (Connection,), {"most_connections": most, "seconds": seconds})

@@ -5,7 +5,7 @@ is read no further, so nothing piles up here: a client reads while it sends, or 
 at a time.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import anyio
 import msgspec
@@ -18,12 +18,12 @@ from starlette.types import Receive, Scope, Send
 from ...actors.admission import LARGEST_COMMAND
 from ...actors.submission import JsonCommand, Stage, Stopping
 from ...actors.turns import Turns
+from ...stores.errors import TwofoldError
 from ...stores.records import Fault
 from ..command_lines import Line, LineReader
-from ..failures import NotRunning
 from ..submitting import Posted
-from .problems import Problem, ProblemFound, kind_of_fault, problem, problem_of
-from .requests import SILENCE, Readings, Seconds, read_blocks, read_options, require_type, text_header
+from .problems import Problem, answer_problem, kind_of_fault, problem, problem_of
+from .requests import Readings, Seconds, read_blocks, read_options, require_type, text_header
 from .service import Service
 from .telling import tell_command
 
@@ -34,10 +34,20 @@ LONGEST_LINE = LARGEST_COMMAND + (64 << 10)
 """A command, and the line's own words around it."""
 MOST_UNANSWERED = 2048
 """Commands of one stream that are under way at the same time."""
+MOST_UNANSWERED_BYTES = 8 << 20
+"""What these commands may take together, beside the newest."""
 ANSWER_BYTES = 32 << 10
 """Answers are sent when so much of them is there, or when the next one is not there yet."""
 
-Row: TypeAlias = tuple[int, Posted | Problem]
+
+class Row(NamedTuple):
+    """One line on its way to its answer."""
+
+    number: int
+    size: int
+    """About how many bytes it holds."""
+    said: Posted | Problem
+
 
 encode = msgspec.json.Encoder().encode
 
@@ -82,73 +92,99 @@ class Exchange(Response):
         self._options = options
         self._correlation_id = correlation_id
         self._turns = Turns()
+        self._unanswered_bytes = 0
+        self._answered = anyio.Event()
+        self._early_end: Problem | None = None
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         into, rows = anyio.create_memory_object_stream[Row](MOST_UNANSWERED)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._read, into)
-            await self._answer_in_order(rows, send)
+            has_begun = await self._answer_in_order(rows, send)
+        if self._early_end is not None and not has_begun:
+            await answer_problem(self._early_end)(scope, receive, send)
+            return
+        if not has_begun:
+            await self._begin(send)
+        last = b"" if self._early_end is None else encode(self._early_end) + b"\n"
+        await send({"type": "http.response.body", "body": last, "more_body": False})
 
     async def _read(self, into: MemoryObjectSendStream[Row]) -> None:
-        """Hand each command over as it comes, and, where the reading ends early, say why in a last line."""
+        """Hand each command over as it comes, and, where the reading ends early, keep why."""
         lines = LineReader(LONGEST_LINE)
-        number = 0
+        unanswered = 1
+
+        async def hand_over(line: Line) -> None:
+            nonlocal unanswered
+            row = await self._hand_over(line)
+            await _send(into, row)
+            unanswered = line.number + 1
+            self._unanswered_bytes += row.size
+            while self._unanswered_bytes > MOST_UNANSWERED_BYTES:
+                self._answered = anyio.Event()
+                await self._answered.wait()
+
         with into:
             try:
                 with self._readings.reading() as reading:
-                    async for block in read_blocks(self._request):
+                    async for block in read_blocks(self._request, self._readings.seconds):
                         for line in lines.feed(block):
-                            number = line.number
-                            await _send(into, await self._hand_over(line))
+                            await hand_over(line)
+                    for line in lines.end():
+                        await hand_over(line)
                 if reading.cancelled_caught:
                     raise Stopping
-                for line in lines.end():
-                    number = line.number
-                    await _send(into, await self._hand_over(line))
-            except (ProblemFound, Stopping, NotRunning) as error:
-                await into.send((number + 1, problem_of(error, line=number + 1)))
             except ClientDisconnect:
                 return  # what was handed over goes on
+            except TwofoldError as error:
+                self._early_end = problem_of(error, line=unanswered)
 
     async def _hand_over(self, line: Line) -> Row:
         number, said = line
         if isinstance(said, Fault):
-            return number, problem(kind_of_fault(said), said.message, line=number, faults=(said,))
+            told = problem(kind_of_fault(said), said.message, line=number, faults=(said,))
+            return Row(number, len(said.message), told)
+        data = bytes(said.data)
         posted = await self._service.post(
-            JsonCommand(said.type, bytes(said.data)),
+            JsonCommand(said.type, data),
             command_id=said.id,
             wait=self._options.wait,
             timeout=self._options.timeout,
             correlation_id=self._correlation_id,
             turns=self._turns,
         )
-        return number, posted
+        return Row(number, len(data) + len(said.type) + len(said.id or ""), posted)
 
-    async def _answer_in_order(self, rows: MemoryObjectReceiveStream[Row], send: Send) -> None:
+    async def _answer_in_order(self, rows: MemoryObjectReceiveStream[Row], send: Send) -> bool:
+        """Answer each command once it has its answer, and return whether there was one."""
         ready = bytearray()
         has_begun = False
 
-        async def flush(*, more: bool) -> None:
+        async def flush() -> None:
             nonlocal has_begun
-            with anyio.fail_after(SILENCE):
-                if not has_begun:
-                    has_begun = True
-                    await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                await send({"type": "http.response.body", "body": bytes(ready), "more_body": more})
+            if not has_begun:
+                has_begun = True
+                await self._begin(send)
+            await send({"type": "http.response.body", "body": bytes(ready), "more_body": True})
             ready.clear()
 
         with rows:
-            async for number, row in rows:
-                if isinstance(row, Problem):
-                    told: Struct = row
+            async for number, size, said in rows:
+                if isinstance(said, Problem):
+                    told: Struct = said
                 else:
-                    if ready and (len(ready) > ANSWER_BYTES or not row.is_answered):
-                        await flush(more=True)
-                    told = tell_command(await row.answer(), self._options.wait, number)
+                    if ready and (len(ready) > ANSWER_BYTES or not said.is_answered):
+                        await flush()
+                    told = tell_command(await said.answer(), self._options.wait, number)
                 ready += encode(told) + b"\n"
                 if not rows.statistics().current_buffer_used:
-                    await flush(more=True)
-        await flush(more=False)
+                    await flush()
+                self._unanswered_bytes -= size
+                self._answered.set()
+        return has_begun
+
+    async def _begin(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
 
 
 async def _send(into: MemoryObjectSendStream[Row], row: Row) -> None:

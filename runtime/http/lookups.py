@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Meta, Struct
@@ -49,7 +50,7 @@ class Page(Struct, frozen=True):
     """That of the stream's newest event."""
     events: Sequence[RecordedEvent]
     next: str | None
-    """Where the next part is, or ``None`` at the end."""
+    """Where the next part is on this server, or ``None`` at the end."""
 
 
 class Lookups:
@@ -99,7 +100,8 @@ class Lookups:
         page = [event for event in events if event.version > options.after][: options.limit]
         further = None
         if page and page[-1].version < newest.version:
-            further = str(request.url.include_query_params(after=page[-1].version))
+            more = {**request.query_params, "after": str(page[-1].version)}
+            further = f"{quote(request.scope['path'])}?{urlencode(more)}"
         return Page(stream, newest.version, newest.position, page, further)
 
 

@@ -14,7 +14,6 @@ from .service import Service
 __all__ = ["Operating"]
 
 LARGEST_BODY = 8 << 20
-BODY_SECONDS = 30.0
 
 
 class EffectIds(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +63,7 @@ class Operating:
 
     async def _release(self, request: Request, *, again: bool) -> Response:
         require_type(request, "application/json")
-        body = await read_body(request, self._readings, LARGEST_BODY, BODY_SECONDS)
+        body = await read_body(request, self._readings, LARGEST_BODY)
         try:
             effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

@@ -17,8 +17,6 @@ from .problems import MALFORMED, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED, Proble
 __all__ = ["Readings", "Seconds", "read_blocks", "read_body", "read_options", "require_type", "text_header"]
 
 LONGEST_WAIT = 3600.0
-SILENCE = 30.0
-"""Seconds without a byte after which a body is given up."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -26,9 +24,11 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_WAIT)]
 
 
 class Readings:
-    """The requests that are being read just now, so that they can be ended when the server stops."""
+    """The requests that are being read just now: how long that may take, and how it ends when the server stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 30.0) -> None:
+        """Give a body `seconds` to come, and a stream as many without a byte."""
+        self.seconds = seconds
         self._scopes: set[CancelScope] = set()
         self._is_stopped = False
 
@@ -121,18 +121,18 @@ def require_type(request: Request, *types: str) -> None:
         raise ProblemFound(UNSUPPORTED, f"The body {what}. Send it as {types[0]}.", {"Accept-Post": ", ".join(types)})
 
 
-async def read_body(request: Request, readings: Readings, limit: int, seconds: float) -> bytes:
+async def read_body(request: Request, readings: Readings, limit: int) -> bytes:
     """Return the whole body.
 
     Raises:
-        ProblemFound: it has more than `limit` bytes, does not come within `seconds`, or breaks off.
+        ProblemFound: it has more than `limit` bytes, does not come in time, or breaks off.
         Stopping: the server stops.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     body = bytearray()
-    with anyio.move_on_after(seconds) as deadline, readings.reading() as reading:
+    with anyio.move_on_after(readings.seconds) as deadline, readings.reading() as reading:
         try:
             async for block in request.stream():
                 body += block
@@ -143,25 +143,26 @@ async def read_body(request: Request, readings: Readings, limit: int, seconds: f
     if reading.cancelled_caught:
         raise Stopping
     if deadline.cancelled_caught:
-        raise ProblemFound(REQUEST_TIMEOUT, f"The body did not come within {seconds:g} s. Send it again, faster.")
+        what = f"The body did not come within {readings.seconds:g} s. Send it again, faster."
+        raise ProblemFound(REQUEST_TIMEOUT, what)
     return bytes(body)
 
 
-async def read_blocks(request: Request) -> AsyncIterator[bytes]:
+async def read_blocks(request: Request, seconds: float) -> AsyncIterator[bytes]:
     """Yield the body as it comes.
 
     Raises:
-        ProblemFound: nothing comes for a while.
+        ProblemFound: nothing comes for `seconds`.
         ClientDisconnect: the client went away.
     """
     blocks = aiter(request.stream())
     while True:
-        with anyio.move_on_after(SILENCE) as deadline:
+        with anyio.move_on_after(seconds) as deadline:
             block = await anext(blocks, None)
             if block is None:
                 return
         if deadline.cancelled_caught:
-            raise ProblemFound(REQUEST_TIMEOUT, f"Nothing came for {SILENCE:g} s. Send the rest once more.")
+            raise ProblemFound(REQUEST_TIMEOUT, f"Nothing came for {seconds:g} s. Send what has no answer once more.")
         if block:
             yield block
 

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 import anyio
 import uvicorn
+from anyio import CancelScope
 from starlette.types import ASGIApp
 
 from ..config import HttpSettings
@@ -78,9 +79,13 @@ async def serving(
         server.should_exit = True
         readings.stop()
 
+    async def serve() -> None:
+        with CancelScope(shield=True):  # whatever ends the block, who waits gets the answer: `stop` ends this
+            await server.serve([bound])
+
     with bound:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [bound])
+            tasks.start_soon(serve)
             try:
                 yield stop
             finally:

@@ -14,7 +14,7 @@ from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import accounts_app
 
-__all__ = ["served"]
+__all__ = ["problem", "served"]
 
 
 @asynccontextmanager
@@ -28,9 +28,24 @@ async def served(
     """Serve `app`, the accounts unless given, on stores in memory unless given, on a port that is free."""
     runtime = Runtime(app or accounts_app(), config, open_stores=open_stores or MemoryFolder().open)
     settings = settings or HttpSettings(port=0)
-    bound, readings = bind(settings), Readings()
+    bound, readings = bind(settings), Readings(settings.request_timeout)
     host, port = bound.getsockname()[:2]
-    async with serving(bound, application(runtime, readings), readings, settings) as stop_serving, runtime:
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
+    async with (
+        serving(bound, application(runtime, readings), readings, settings) as stop_serving,
+        runtime,
+        httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False, timeout=30) as client,
+    ):
+        try:
             yield client, runtime
-        stop_serving()
+        finally:
+            stop_serving()
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status and the kind of the problem that was answered, having checked that it is told as one."""
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told["status"] == answer.status_code
+    assert told["detail"]
+    assert answer.headers.get("retry-after") == (str(told["retry_after"]) if "retry_after" in told else None)
+    return answer.status_code, str(told["type"]).removeprefix("urn:twofold:problem:")

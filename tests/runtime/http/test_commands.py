@@ -2,23 +2,13 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.doubles.served import served
+from tests.doubles.served import problem, served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 ADA = {"account": "1", "owner": "Ada"}
-
-
-def kind(answer: httpx.Response) -> str:
-    """Return the name of the problem that was answered, having checked that it is told as one."""
-    problem = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert problem["status"] == answer.status_code
-    assert problem["detail"]
-    return str(problem["type"]).removeprefix("urn:twofold:problem:")
 
 
 async def test_a_command_is_accepted_with_its_offset() -> None:
@@ -58,14 +48,14 @@ async def test_the_id_of_another_command_is_refused() -> None:
         headers = {"Idempotency-Key": "mine"}
         await client.post("/commands/account.open", json=ADA, headers=headers)
         other = await client.post("/commands/account.open", json=ADA | {"owner": "Bo"}, headers=headers)
-    assert (other.status_code, kind(other)) == (409, "command-id-reused")
+    assert problem(other) == (409, "command-id-reused")
 
 
 async def test_what_a_rule_says_no_to_is_told_with_its_faults() -> None:
     async with served() as (client, _):
         for _ in range(2):
             answer = await client.post("/commands/account.open?wait=handled", json=ADA)
-    assert (answer.status_code, kind(answer)) == (409, "rejected")
+    assert problem(answer) == (409, "rejected")
     told = answer.json()
     assert told["faults"] == [{"code": "account.exists", "path": "account", "facts": {"owner": "Ada"}}]
     assert (told["offset"], told["stage"]) == (2, "handled")
@@ -74,7 +64,7 @@ async def test_what_a_rule_says_no_to_is_told_with_its_faults() -> None:
 async def test_another_version_than_the_expected_one_is_a_conflict() -> None:
     async with served() as (client, _):
         answer = await client.post("/commands/account.open?wait=handled&expected_version=3", json=ADA)
-    assert (answer.status_code, kind(answer)) == (409, "version-conflict")
+    assert problem(answer) == (409, "version-conflict")
     assert answer.json()["faults"][0]["facts"] == {"expected": 3, "actual": 0}
 
 
@@ -99,14 +89,14 @@ async def test_what_is_wrong_is_named_and_nothing_is_accepted(request_: dict[str
     async with served() as (client, runtime):
         headers = [("Content-Type", "application/json"), *request_.get("headers", ())]
         answer = await client.post("/commands/account.open", **(request_ | {"headers": headers}))
-        assert (answer.status_code, kind(answer)) == (status, name)
+        assert problem(answer) == (status, name)
         assert runtime.readiness().log_end == 0
 
 
 async def test_an_unknown_command_is_told_with_those_that_there_are() -> None:
     async with served() as (client, _):
         answer = await client.post("/commands/account.opn", json=ADA)
-    assert (answer.status_code, kind(answer)) == (404, "unknown-command")
+    assert problem(answer) == (404, "unknown-command")
     assert "account.open, account.deposit, account.close" in answer.json()["detail"]
 
 
@@ -114,25 +104,25 @@ async def test_an_unknown_command_is_told_with_those_that_there_are() -> None:
 async def test_a_body_that_is_not_called_json_is_refused(type_: str) -> None:
     async with served() as (client, _):
         answer = await client.post("/commands/account.open", content=b"{}", headers={"Content-Type": type_})
-    assert (answer.status_code, kind(answer)) == (415, "unsupported-media-type")
+    assert problem(answer) == (415, "unsupported-media-type")
     assert answer.headers["accept-post"] == "application/json"
 
 
 async def test_another_method_is_refused_with_the_one_that_is_taken() -> None:
     async with served() as (client, _):
         answer = await client.get("/commands/account.open")
-    assert (answer.status_code, kind(answer), answer.headers["allow"]) == (405, "method-not-allowed", "POST")
+    assert (*problem(answer), answer.headers["allow"]) == (405, "method-not-allowed", "POST")
 
 
 async def test_an_address_that_is_none_is_told_with_those_that_there_are() -> None:
     async with served() as (client, _):
         answer = await client.get("/command")
-    assert (answer.status_code, kind(answer)) == (404, "not-found")
+    assert problem(answer) == (404, "not-found")
     assert "POST /commands/{type}" in answer.json()["detail"]
 
 
 async def test_a_request_for_another_host_is_turned_away() -> None:
     async with served() as (client, runtime):
         answer = await client.post("/commands/account.open", json=ADA, headers={"Host": "shop.example:8080"})
-        assert (answer.status_code, kind(answer)) == (421, "misdirected")
+        assert problem(answer) == (421, "misdirected")
         assert runtime.readiness().log_end == 0
