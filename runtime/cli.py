@@ -14,6 +14,7 @@ import anyio
 import click
 import msgspec
 
+from ..actors.rebuilder import Rebuilt
 from .app import App
 from .command import as_json_flag, configured, show, url_option
 from .config import Config, load_domain
@@ -22,7 +23,7 @@ from .exit_codes import ExitCode
 from .history import read_time
 from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state
 from .logs import configure_logs
-from .rebuild_command import run_rebuild, tell_rebuilt
+from .rebuild_command import run_rebuild, run_rebuild_on_server, tell_rebuilt
 from .status import read_status
 from .submitting_cli import run, send
 from .verify_command import run_verify, tell_report
@@ -222,19 +223,23 @@ def verify(config: Config, head: str | None, as_json: bool) -> None:
 @main.command(short_help="Fill the read database anew.")
 @configured
 @click.option("--back", is_flag=True, help="Let the generation that served before serve again, once it has caught up.")
+@url_option
 @as_json_flag
-def rebuild(config: Config, back: bool, as_json: bool) -> None:
-    """Fill the read database anew from the first event on, while nothing else has the data folder open.
+def rebuild(config: Config | None, back: bool, url: str | None, as_json: bool) -> None:
+    """Fill the read database anew from the first event on, beside the old one, which serves meanwhile and is kept.
 
-    The old one serves until the new one is whole, and is kept. No command is handled and no effect fires. A process
-    that embeds Twofold rebuilds without a stop: `await runtime.rebuild()`.
+    No effect fires. Nothing else may have the data folder open; with --url the server that has it rebuilds, and handles
+    commands meanwhile. A process that embeds Twofold does the same: `await runtime.rebuild()`.
 
     \b
     Examples:
       twofold rebuild
-      twofold rebuild --back
+      twofold rebuild --back --url http://127.0.0.1:8080
     """
-    rebuilt = anyio.run(partial(run_rebuild, load_domain(config, App).domain(), config, back=back))
+    if config is None:
+        rebuilt: Rebuilt | None = anyio.run(partial(run_rebuild_on_server, str(url), back=back))
+    else:
+        rebuilt = anyio.run(partial(run_rebuild, load_domain(config, App).domain(), config, back=back))
     if rebuilt is None:
         click.echo("Interrupted: everything is as it was.", err=True)
         sys.exit(ExitCode.INTERRUPTED)

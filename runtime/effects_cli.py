@@ -8,9 +8,10 @@ import click
 
 from ..stores.effect_records import EffectState
 from .app import App
-from .command import as_json_flag, configured, show
+from .client.operating import find_effects_on_server, mend_effects_on_server, resume_consumer_on_server
+from .command import as_json_flag, configured, show, url_option
 from .config import Config, load_domain
-from .effects_command import find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
+from .effects_command import NoSuchEffect, find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
 from .exit_codes import ExitCode
 
 __all__ = ["effects"]
@@ -21,12 +22,13 @@ def effects() -> None:
     """See and mend what consumers do outside: e-mails, purges, calls of your own.
 
     What is parked was refused for good, or its attempts ran out; a paused consumer was denied access. `list` and `show`
-    read beside a running process; the others need the data folder for themselves.
+    read beside a running process; the others need the data folder for themselves, or with --url the server that has it.
 
     \b
     Examples:
       twofold effects list --state parked
       twofold effects retry --consumer order-confirmation
+      twofold effects resume order-confirmation --url http://127.0.0.1:8080
     """
 
 
@@ -39,9 +41,15 @@ _states = click.Choice(["pending", "sending", "retry", "done", "parked", "discar
 @_consumer
 @click.option("--state", "states", multiple=True, type=_states, help="Only those in this state; may be given again.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most this many.")
+@url_option
 @as_json_flag
 def list_effects(
-    config: Config, consumer: str | None, states: tuple[EffectState, ...], limit: int, as_json: bool
+    config: Config | None,
+    consumer: str | None,
+    states: tuple[EffectState, ...],
+    limit: int,
+    url: str | None,
+    as_json: bool,
 ) -> None:
     """List effects with their states and last errors, oldest first.
 
@@ -49,7 +57,8 @@ def list_effects(
     Example:
       twofold effects list --state parked
     """
-    found = anyio.run(partial(find_effects, config, consumer=consumer, states=states, effect_ids=(), limit=limit))
+    find = partial(find_effects, config) if config is not None else partial(find_effects_on_server, str(url))
+    found = anyio.run(partial(find, consumer=consumer, states=states, effect_ids=(), limit=limit))
     if as_json:
         show(found, as_json=True)
     else:
@@ -59,15 +68,19 @@ def list_effects(
 @effects.command("show", short_help="Show one effect whole.")
 @configured
 @click.argument("effect_id")
+@url_option
 @as_json_flag
-def show_effect(config: Config, effect_id: str, as_json: bool) -> None:
+def show_effect(config: Config | None, effect_id: str, url: str | None, as_json: bool) -> None:
     """Show one effect whole: the e-mail or the purge as it was rendered, and what the other side said.
 
     \b
     Example:
       twofold effects show 00011a16cfa361b0e0e9a177c69e644d
     """
-    found = anyio.run(partial(find_effects, config, consumer=None, states=(), effect_ids=(effect_id,), limit=1))
+    find = partial(find_effects, config) if config is not None else partial(find_effects_on_server, str(url))
+    found = anyio.run(partial(find, consumer=None, states=(), effect_ids=(effect_id,), limit=1))
+    if not found:
+        raise NoSuchEffect(effect_id)
     if as_json:
         show(found[0], as_json=True)
     else:
@@ -79,7 +92,10 @@ def show_effect(config: Config, effect_id: str, as_json: bool) -> None:
 @click.argument("effect_ids", nargs=-1)
 @_consumer
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
-def retry_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | None, timeout: float) -> None:
+@url_option
+def retry_effects(
+    config: Config | None, effect_ids: tuple[str, ...], consumer: str | None, timeout: float, url: str | None
+) -> None:
     """Try parked effects again, at once: those of the ids, or all of a consumer. Exit code 1: some are parked again.
 
     What is parked because the domain could not render it is rendered anew.
@@ -89,29 +105,42 @@ def retry_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | N
       twofold effects retry 00011a16cfa361b0e0e9a177c69e644d
       twofold effects retry --consumer order-confirmation
     """
-    _mend(config, effect_ids, consumer, again=True, timeout=timeout)
+    _mend(config, url, effect_ids, consumer, again=True, timeout=timeout)
 
 
 @effects.command("discard", short_help="Give up parked effects for good.")
 @configured
 @click.argument("effect_ids", nargs=-1)
 @_consumer
-def discard_effects(config: Config, effect_ids: tuple[str, ...], consumer: str | None) -> None:
+@url_option
+def discard_effects(config: Config | None, effect_ids: tuple[str, ...], consumer: str | None, url: str | None) -> None:
     """Give up parked effects for good: those of the ids, or all of a consumer.
 
     \b
     Example:
       twofold effects discard 00011a16cfa361b0e0e9a177c69e644d
     """
-    _mend(config, effect_ids, consumer, again=False, timeout=0)
+    _mend(config, url, effect_ids, consumer, again=False, timeout=0)
 
 
-def _mend(config: Config, effect_ids: tuple[str, ...], consumer: str | None, *, again: bool, timeout: float) -> None:
+def _mend(
+    config: Config | None,
+    url: str | None,
+    effect_ids: tuple[str, ...],
+    consumer: str | None,
+    *,
+    again: bool,
+    timeout: float,
+) -> None:
     if not effect_ids and consumer is None:
         raise click.UsageError("Give the ids of effects, or --consumer NAME for all that it has parked.")
-    app = load_domain(config, App)
-    mend = partial(mend_effects, app, config, consumer=consumer, effect_ids=effect_ids, again=again, timeout=timeout)
-    released, still_parked = anyio.run(mend)
+    if config is None:
+        mend = partial(mend_effects_on_server, str(url))
+    else:
+        mend = partial(mend_effects, load_domain(config, App), config)
+    released, still_parked = anyio.run(
+        partial(mend, consumer=consumer, effect_ids=effect_ids, again=again, timeout=timeout)
+    )
     click.echo(f"{released} {'tried again' if again else 'discarded'}, {len(still_parked)} parked once more")
     if still_parked:
         tell_effects(still_parked)
@@ -122,11 +151,15 @@ def _mend(config: Config, effect_ids: tuple[str, ...], consumer: str | None, *, 
 @configured
 @click.argument("consumer")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
-def resume(config: Config, consumer: str, timeout: float) -> None:
-    """Let a paused CONSUMER send again, once its access is mended.
+@url_option
+def resume(config: Config | None, consumer: str, timeout: float, url: str | None) -> None:
+    """Let a paused CONSUMER send again, once its access is mended. With --url nothing is waited for.
 
     \b
     Example:
       twofold effects resume order-confirmation
     """
-    anyio.run(resume_consumer, load_domain(config, App), config, consumer, timeout)
+    if config is None:
+        anyio.run(resume_consumer_on_server, str(url), consumer)
+    else:
+        anyio.run(resume_consumer, load_domain(config, App), config, consumer, timeout)

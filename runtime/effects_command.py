@@ -18,7 +18,7 @@ from .runtime import Runtime
 from .stores import DataFolder
 from .wording import counted, told_due
 
-__all__ = ["find_effects", "mend_effects", "resume_consumer", "tell_effect", "tell_effects"]
+__all__ = ["NoSuchEffect", "find_effects", "mend_effects", "resume_consumer", "tell_effect", "tell_effects"]
 
 _MOST_AT_ONCE = 100_000
 

@@ -11,15 +11,16 @@ from anyio import CancelScope, Lock
 from anyio.abc import TaskStatus
 
 from ..actors.definitions import Domain
-from ..actors.filling import Filling, Report
+from ..actors.filling import Filling, RebuildProgress, Report
 from ..actors.kernel.clock import SystemClock
 from ..actors.rebuilder import Rebuilt, rebuild
+from .client.operating import rebuild_on_server
 from .config import Config
 from .inspection import check_there
 from .stores import DataFolder, Stores, open_folder
 from .wording import counted
 
-__all__ = ["run_rebuild", "tell_rebuilt"]
+__all__ = ["run_rebuild", "run_rebuild_on_server", "tell_rebuilt"]
 
 
 async def run_rebuild(domain: Domain, config: Config, *, back: bool) -> Rebuilt | None:
@@ -54,6 +55,16 @@ async def run_rebuild(domain: Domain, config: Config, *, back: bool) -> Rebuilt 
     return rebuilt
 
 
+async def run_rebuild_on_server(url: str, *, back: bool) -> Rebuilt:
+    """Have a server rebuild its read database, or return to the generation before, and show how far that is.
+
+    Raises:
+        ServerAway, NotTwofold, RequestRefused: it does not, and says why.
+    """
+    with _progress(None) as report:
+        return await rebuild_on_server(url, back=back, report=report)
+
+
 async def _rebuild(domain: Domain, stores: Stores, *, back: bool) -> Rebuilt:
     head = (await stores.events.head()).position
     clock = SystemClock()
@@ -78,14 +89,19 @@ async def _rebuild(domain: Domain, stores: Stores, *, back: bool) -> Rebuilt:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Report]:
-    """Show how many of `total` events are done, where there is a terminal to show it on."""
+def _progress(total: int | None) -> Iterator[Report]:
+    """Show how many of `total` events, if that is known yet, are done, where there is a terminal to show it on."""
     stderr = sys.stderr
     if not stderr.isatty():
         yield lambda _progress: None
         return
-    with click.progressbar(length=total, label="rebuilding", show_pos=True, file=stderr) as bar:
-        yield lambda progress: bar.update(progress.done - bar.pos)
+    with click.progressbar(length=total or 1, label="rebuilding", show_pos=True, file=stderr) as bar:
+
+        def report(progress: RebuildProgress) -> None:
+            bar.length = progress.total
+            bar.update(progress.done - bar.pos)
+
+        yield report
 
 
 def tell_rebuilt(rebuilt: Rebuilt, *, back: bool) -> None:

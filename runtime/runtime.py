@@ -1,6 +1,6 @@
 """Runtime: what can be asked of a domain at work."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
 from ..actors.submission import Receipt, Stage, Submission
 from ..actors.turns import Turns
+from ..stores.effect_records import EffectRecord, EffectState
 from ..stores.records import Outcome, Position, StreamId, Version
 from .history import RecordedEvent, StreamState, history_of, state_of
 from .lifecycle import Lifecycle
@@ -199,6 +200,18 @@ class Runtime(Lifecycle):
             ProjectorHalted: that will not happen, because a projection failed.
         """
         await self._at_work.settled()
+
+    async def effects(
+        self,
+        *,
+        consumer: str | None = None,
+        states: Collection[EffectState] = (),
+        effect_ids: Collection[str] = (),
+        limit: int = 100,
+    ) -> Sequence[EffectRecord]:
+        """Return up to `limit` effects that fit all that is given, oldest first, as the ledger has them."""
+        ledger = self._running_stores.effects
+        return await ledger.search(consumer=consumer, states=states, effect_ids=effect_ids, limit=limit)
 
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects `again`, or give them up, and return how many that were.

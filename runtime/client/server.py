@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -99,11 +100,31 @@ class Server:
         params: dict[str, Any] = {**parameters, "timeout": timeout}
         if min_position is not None:
             params["min_position"] = min_position
-        request = self._request("GET", f"/queries/{quote(name, safe='')}", timeout, params=params)
+        return await self.ask("GET", f"/queries/{quote(name, safe='')}", Found, params=params, waits=timeout)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        type_: type[T],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        waits: float = 0.0,
+    ) -> T:
+        """Return the answer to one request, which may take its time for `waits` seconds, as a `type_`.
+
+        Raises:
+            ServerAway: it could not be reached, broke off, or cannot answer just now.
+            NotTwofold, RequestRefused: it has another answer to that.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        media_type = None if body is None else "application/json"
+        request = self._request(method, path, waits, params=params, content=content, type_=media_type)
         async with self._answering(request) as response:
             if response.status_code != 200:
                 raise await self._refusal(response)
-            return self._read(msgspec.json.Decoder(Found).decode, await response.aread())
+            return self._read(msgspec.json.Decoder(type_).decode, await response.aread())
 
     async def head(self) -> Position:
         """Return the position at which the server's events end; raises as `query` does."""
@@ -114,7 +135,7 @@ class Server:
         self, method: str, path: str, waits: float, *, type_: str | None = None, **parts: Any
     ) -> httpx.Request:
         headers = {} if type_ is None else {"Content-Type": type_}
-        limits = httpx.Timeout(SLACK, read=waits + SLACK)
+        limits = httpx.Timeout(SLACK, read=None if waits == inf else waits + SLACK)
         return self._http.build_request(method, f"{self.url}{path}", headers=headers, timeout=limits, **parts)
 
     @asynccontextmanager

@@ -1,18 +1,20 @@
 """What an operator does while the process runs: effects that are parked, consumers that are paused, a rebuild."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...stores.effect_records import EffectState
 from .problems import MALFORMED, ProblemFound
 from .requests import Readings, read_body, read_options, require_type
 from .service import Service
 
 __all__ = ["Operating"]
 
+STATES: tuple[EffectState, ...] = get_args(EffectState)
 LARGEST_BODY = 8 << 20
 
 
@@ -20,6 +22,17 @@ class EffectIds(Struct, frozen=True, forbid_unknown_fields=True):
     """Which effects."""
 
     effect_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class EffectOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which effects are listed; those that fit all that is given."""
+
+    consumer: str | None = None
+    states: str = ""
+    """Separated by commas."""
+    ids: str = ""
+    """Separated by commas."""
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 
 class RebuildOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +47,21 @@ class Operating:
     def __init__(self, service: Service, readings: Readings) -> None:
         self._service = service
         self._readings = readings
+
+    async def effects(self, request: Request) -> Response:
+        """Tell effects with their states and last errors, oldest first."""
+        options = read_options(request, EffectOptions)
+        states = _names(options.states)
+        unknown = ", ".join(state for state in states if state not in STATES)
+        if unknown:
+            raise ProblemFound(MALFORMED, f"There is no state {unknown} of an effect. There are: {', '.join(STATES)}.")
+        found = await self._service.effects(
+            consumer=options.consumer,
+            states=[state for state in STATES if state in states],
+            effect_ids=_names(options.ids),
+            limit=options.limit,
+        )
+        return _answer({"effects": found})
 
     async def retry(self, request: Request) -> Response:
         """Try parked effects again."""
@@ -69,6 +97,10 @@ class Operating:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ProblemFound(MALFORMED, f'{error}. Send {{"effect_ids": ["…"]}}.') from None
         return _answer({"released": await self._service.release_effects(effect_ids, again=again)})
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",") if text else []
 
 
 def _answer(found: object) -> Response:

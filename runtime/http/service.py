@@ -1,6 +1,6 @@
 """The seam to the runtime: what the HTTP interface asks of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from ...actors.filling import RebuildProgress
 from ...actors.rebuilder import Rebuilt
 from ...actors.submission import Receipt, Stage
 from ...actors.turns import Turns
+from ...stores.effect_records import EffectRecord, EffectState
 from ...stores.records import Outcome, Position, StreamId, Version
 from ..history import RecordedEvent, StreamState
 from ..readiness import Readiness
@@ -64,6 +65,16 @@ class Service(Protocol):
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None
     ) -> StreamState:
         """Return a stream's state."""
+
+    async def effects(
+        self,
+        *,
+        consumer: str | None = None,
+        states: Collection[EffectState] = (),
+        effect_ids: Collection[str] = (),
+        limit: int = 100,
+    ) -> Sequence[EffectRecord]:
+        """Return effects as the ledger has them."""
 
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects again, or give them up."""

@@ -60,6 +60,7 @@ CALLS: dict[str, Callable[[Runtime], Awaitable[object]]] = {
     "state": lambda runtime: runtime.state("account-1"),
     "outcome": lambda runtime: runtime.outcome("o1"),
     "settled": lambda runtime: runtime.settled(),
+    "effects": lambda runtime: runtime.effects(),
     "release_effects": lambda runtime: runtime.release_effects(["e1"], again=True),
     "resume_consumer": lambda runtime: runtime.resume_consumer("mails"),
     "rebuild": lambda runtime: runtime.rebuild(),

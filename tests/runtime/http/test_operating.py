@@ -2,28 +2,12 @@
 
 import httpx
 import pytest
-from twofold import App, EventMeta, Undeliverable
 from twofold.runtime.testing import MemoryFolder
 
-from tests.doubles.accounts import AccountOpened, accounts_app
+from tests.doubles.refusing import Calls
 from tests.doubles.served import served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
-
-
-class Calls:
-    """A domain whose consumer refuses everything for good until it is healed."""
-
-    def __init__(self) -> None:
-        self.healed = False
-        self.delivered: list[str] = []
-        self.app: App = accounts_app()
-
-        @self.app.consumer("calls")
-        async def call(event: AccountOpened, meta: EventMeta) -> None:
-            if not self.healed:
-                raise Undeliverable("no such number")
-            self.delivered.append(meta.effect_id)
 
 
 async def parked(folder: MemoryFolder) -> list[str]:
@@ -102,3 +86,37 @@ async def test_where_there_is_no_way_back_that_is_told() -> None:
     async with served() as (client, _):
         answer = await client.post("/rebuild?back=true")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:twofold:problem:no-way-back")
+
+
+async def test_effects_are_listed_by_consumer_state_and_id() -> None:
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await open_account(client, "1")
+        await open_account(client, "2")
+        await runtime.settled()
+        first, second = await parked(folder)
+        found = [
+            (await client.get("/effects", params=asked)).json()["effects"]
+            for asked in (
+                {},
+                {"states": "parked,done", "consumer": "calls"},
+                {"states": "done"},
+                {"ids": second},
+                {"limit": 1},
+            )
+        ]
+    assert [[effect["effect_id"] for effect in each] for each in found] == [
+        [first, second],
+        [first, second],
+        [],
+        [second],
+        [first],
+    ]
+    assert found[0][0]["error"] == "no such number"
+
+
+@pytest.mark.parametrize("asked", [{"states": "lost"}, {"limit": "0"}, {"state": "parked"}])
+async def test_a_list_that_makes_no_sense_is_refused(asked: dict[str, str]) -> None:
+    async with served() as (client, _):
+        answer = await client.get("/effects", params=asked)
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:twofold:problem:malformed")
