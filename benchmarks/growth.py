@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Literal, TypeAlias, get_args
@@ -94,14 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ids", nargs="+", choices=get_args(Ids), help="who gives a command its id")
     given = parser.parse_args(arguments)
     sizes, turn, rounds = ([20_000, 60_000], 4_000, 1) if given.quick else ([100_000, 1_000_000, 5_000_000], 20_000, 5)
+    sizes = sorted(given.sizes or sizes)
     settings = GrowthSettings(
-        tuple(sorted(given.sizes or sizes)),
-        given.turn or turn,
-        tuple(given.ids or (["made"] if given.quick else get_args(Ids))),
-        given.rounds or rounds,
-        given.seed,
-        given.data,
+        sizes=tuple(sizes),
+        turn=given.turn or min(turn, sizes[0] // 5),
+        ids=tuple(given.ids or (["made"] if given.quick else get_args(Ids))),
+        rounds=given.rounds or rounds,
+        seed=given.seed,
+        data=given.data,
     )
+    if any(after - before < 2 * settings.turn * settings.rounds for before, after in pairwise(sizes)):
+        parser.error("The turns at a size go past the next one: take sizes further apart, or shorter turns.")
     settings.data.mkdir(parents=True, exist_ok=True)
     before = machine(settings.data)
     sizes_measured = measure(settings, lambda line: print(line, file=sys.stderr, flush=True))

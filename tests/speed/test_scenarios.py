@@ -88,7 +88,7 @@ def test_starts_are_timed_on_every_folder_and_after_a_kill(tmp_path: Path) -> No
     assert [each["on"] for each in starts] == ["new", "none", "200", "tail"]
     assert all(0 < each["imported"] < each["opened"] < each["answered"] for each in starts)
     assert starts[-1]["commands"] >= 300
-    assert len(of_kind(lines, "import")) == lines[0]["settings"]["imports"]
+    assert len(of_kind(lines, "import")) == 2 * lines[0]["settings"]["imports"]
     assert len(of_kind(lines, "goal")) == 4
 
 
@@ -126,6 +126,12 @@ def test_the_grown_folder_takes_turns_with_the_young_one(tmp_path: Path) -> None
         assert all(size["files"].values())
     assert sizes[0]["files"]["write_db"] < sizes[1]["files"]["write_db"]
     assert [goal["wanted"] for goal in of_kind(lines, "goal")] == [0.8, 0.8]
+
+
+def test_sizes_that_the_turns_go_past_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        growth.main(["--sizes", "100", "200", "--turn", "50", "--rounds", "2", "--data", str(tmp_path)])
+    assert "further apart" in capsys.readouterr().err
 
 
 def test_bytes_are_counted_for_each_stage_with_effects_off_and_on(tmp_path: Path) -> None:
