@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -38,8 +39,10 @@ class Latencies(Struct, frozen=True):
 
 
 class Machine(Struct, frozen=True):
-    """What was measured on what."""
+    """What was measured on what, and when."""
 
+    date: str
+    """In UTC, to the second."""
     python: str
     sqlite: str
     packages: dict[str, str]
@@ -91,6 +94,7 @@ def machine(folder: Path, *more_packages: str) -> Machine:
     """Return what this machine is, and on which file system `folder` lies."""
     names = ("twofold", "msgspec", "anyio", "aiosqlite", *more_packages)
     return Machine(
+        datetime.now(UTC).isoformat(timespec="seconds"),
         platform.python_version(),
         sqlite3.sqlite_version,
         {name: importlib.metadata.version(name) for name in names},

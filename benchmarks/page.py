@@ -1,0 +1,104 @@
+"""The page `docs/benchmarks/README.md`, made from what the scenarios left beside it."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .goals import Goal
+from .summary import goal_rows
+
+__all__ = ["Measured", "goals_of", "read_measured", "write_page"]
+
+TITLES = {
+    "pipeline": "The whole pipeline, beside the floor",
+    "http": "Commands over HTTP, beside a bare endpoint",
+    "stages": "Where the time of a command goes",
+    "queries": "Queries in process, beside bare aiosqlite",
+    "rebuild": "Rebuilding the read database",
+    "start": "Starts, the import, and memory",
+    "growth": "A growing history",
+    "written": "Bytes written to the disk",
+}
+HEAD = """\
+# Benchmarks
+
+What Twofold reaches on a small machine, beside programs that do the same work without it. Made by `make bench`; do not
+edit. Figures that depend on the machine say little by themselves: read the ratios, whose two parties ran in turns. The
+more other work shared the machine, the wider ratios spread from round to round; how much that was stands below each
+picture as the load average, which is 0 on a machine that does nothing else, and 1 for each processor that is wanted.
+
+## How to run them
+
+    make bench-quick    # three minutes, and figures that tell little more than that all is at work
+    make bench          # some hours; 5,000,000 events take most of them, and 15 GB of disk
+    make bench ARGS="--only queries start"
+    make bench ARGS="--only growth --sizes 100000 1000000"
+
+Each scenario is a program of its own as well, `python -m benchmarks.queries --help`; its first lines say what it does.
+Its figures lie here as JSON lines: settings, versions, machine, load, and what each party has safe on the disk.
+"""
+
+
+class Measured(NamedTuple):
+    """What a scenario left."""
+
+    name: str
+    lines: list[dict[str, Any]]
+    tables: str
+    date: datetime
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """The settings and the machine."""
+        return self.lines[0]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Return the lines of a kind."""
+        return [line for line in self.lines if line["record"] == kind]
+
+
+def read_measured(folder: Path, name: str) -> Measured:
+    """Read what the scenario left in `folder`."""
+    file = folder / f"{name}.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return Measured(
+        name, lines, (folder / f"{name}.txt").read_text(), datetime.fromisoformat(lines[0]["machine"]["date"])
+    )
+
+
+def goals_of(measured: Sequence[Measured]) -> list[Goal]:
+    """Return all goals, in the order of the scenarios."""
+    return [
+        msgspec.convert({key: value for key, value in line.items() if key != "record"}, Goal)
+        for each in measured
+        for line in each.of_kind("goal")
+    ]
+
+
+def write_page(folder: Path, measured: Sequence[Measured]) -> None:
+    """Write the page."""
+    rows = goal_rows(goals_of(measured))
+    table = [f"| {' | '.join(row)} |" for row in rows]
+    table.insert(1, f"| {' | '.join('---' for _ in rows[0])} |")
+    parts = [HEAD, "## All goals\n\n" + "\n".join(table) + "\n", *map(_section, measured)]
+    (folder / "README.md").write_text("\n".join(parts))
+
+
+def _section(each: Measured) -> str:
+    machine = each.run["machine"]
+    loads = [machine["load_average"][0], *(line["load_average"] for line in each.lines if "load_average" in line)]
+    where = (
+        f"{each.date:%Y-%m-%d}, {machine['processors']} processors, {machine['filesystem'].partition(' ')[0]}, "
+        f"Python {machine['python']}, SQLite {machine['sqlite']}; load average {min(loads):.1f} to {max(loads):.1f}"
+    )
+    title = TITLES[each.name]
+    safe = "".join(f"- {party}: {what}\n" for party, what in each.run.get("durability", {}).items())
+    return (
+        f"## {title}\n\n{where}.\n\n![{title}]({each.name}.svg)\n\n```text\n{each.tables.strip()}\n```\n"
+        + (f"\nSafe on the disk:\n\n{safe}" if safe else "")
+        + f"\nAll figures: [{each.name}.jsonl]({each.name}.jsonl).\n"
+    )
