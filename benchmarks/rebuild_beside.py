@@ -66,14 +66,14 @@ def run_beside(folder: Path, already: int, seed: int, seconds: float, rounds: in
 
 async def _run(folder: Path, source: Iterator[Sent], seconds: float, rounds: int) -> BesideRuns:
     async with Runtime(shop, Config(data=DataSettings(dir=folder))) as runtime:
-        rebuilds = Rebuilds()
-        commands = (await _turn(runtime, source, seconds / 4, rebuilds)).commands
+        commands = (await _turn(runtime, source, seconds / 4, Rebuilds())).commands
         pairs = []
         for _ in range(rounds):
+            rebuilds = Rebuilds()
             alone = await _turn(runtime, source, seconds, rebuilds)
             async with anyio.create_task_group() as group:
                 group.start_soon(rebuilds.one_after_the_other, runtime)
-                await anyio.wait_all_tasks_blocked()
+                await rebuilds.begun.wait()
                 beside = await _turn(runtime, source, seconds, rebuilds)
                 group.cancel_scope.cancel()
             pairs.append(BesidePair(alone, beside))
@@ -86,6 +86,8 @@ class Rebuilds:
 
     def __init__(self) -> None:
         self.applied = 0
+        self.begun = anyio.Event()
+        """Set once there is a first step."""
         self._done = 0
 
     async def one_after_the_other(self, runtime: Runtime) -> None:
@@ -97,6 +99,7 @@ class Rebuilds:
     def _count(self, progress: RebuildProgress) -> None:
         self.applied += progress.done - self._done
         self._done = progress.done
+        self.begun.set()
 
 
 async def _turn(runtime: Runtime, source: Iterator[Sent], seconds: float, rebuilds: Rebuilds) -> Beside:
