@@ -60,16 +60,18 @@ class StreamState(Struct, frozen=True):
     state: Any
 
 
-async def history_of(domain: Domain, store: EventStore, stream: StreamId) -> list[RecordedEvent]:
-    """Return all events of `stream`, oldest first.
+async def history_of(
+    domain: Domain, store: EventStore, stream: StreamId, *, after: Version = 0, limit: int | None = None
+) -> list[RecordedEvent]:
+    """Return the events of `stream` that follow version `after`, oldest first, and no more than `limit`.
 
     Raises:
-        UnknownStream: there are none.
+        UnknownStream: it never had any.
         UnreadableStream: one of them does not decode.
     """
     _decider_of(domain, stream)
-    events = await store.read_stream(stream)
-    if not events:
+    events = await store.read_stream(stream, after, limit)
+    if not events and not (after and await store.read_stream(stream, 0, 1)):
         raise UnknownStream(stream, "nothing has happened under that key")
     return [_recorded(domain, record) for record in events]
 

@@ -158,14 +158,14 @@ class Runtime(Lifecycle):
         """Run a query whose parameters are texts, as they come in a URL; otherwise as `query` does."""
         return await self._query(name, parameters, min_position, timeout, strict=False)
 
-    async def history(self, stream: StreamId) -> list[RecordedEvent]:
-        """Return all events of a stream, oldest first.
+    async def history(self, stream: StreamId, *, after: Version = 0, limit: int | None = None) -> list[RecordedEvent]:
+        """Return the events of a stream past version `after`, oldest first, and no more than `limit`.
 
         Raises:
-            UnknownStream: there are none.
+            UnknownStream: it never had any.
             UnreadableStream: one of them does not decode.
         """
-        return await history_of(self._domain, self._running_stores.events, stream)
+        return await history_of(self._domain, self._running_stores.events, stream, after=after, limit=limit)
 
     async def state(
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ...actors.admission import LARGEST_COMMAND
 from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
@@ -27,14 +28,21 @@ class CommandOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SendCommand:
-    """Takes a command, waits as long as its sender asks, and tells how far it has come."""
+    """An application that takes a command, waits as long as its sender asks, and tells how far it has come.
+
+    It is one of its own, and no function of a request, since Starlette wraps those twice: 15 us a command.
+    """
 
     def __init__(self, service: Service, readings: Readings) -> None:
         self._service = service
         self._readings = readings
 
-    async def answer(self, request: Request) -> Response:
-        """Submit the command in `request`, and tell what became of it."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Submit the command in the request, and tell what became of it."""
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
         require_type(request, "application/json")
         options = read_options(request, CommandOptions)
         command_id = text_header(request, "Idempotency-Key")

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from .problems import HEAD_TOO_LARGE, MALFORMED, MEDIA_TYPE, REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS, Kind, problem
+from .requests import BODY_IS_HERE
 
 __all__ = ["LARGEST_HEAD", "Connection", "connection_type"]
 
@@ -95,6 +96,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._is_in_body = False
+        self.scope["state"][BODY_IS_HERE] = True
         if self.cycle.response_complete:  # what was left of its body ended the time for the next request
             self._end_limit_of_reading()
             self._unset_keepalive_if_required()

@@ -38,6 +38,8 @@ MOST_UNANSWERED_BYTES = 8 << 20
 """What these commands may take together, beside the newest."""
 ANSWER_BYTES = 32 << 10
 """Answers are sent when so much of them is there, or when the next one is not there yet."""
+LINGERING = 1.0
+"""Seconds for which a client that sends on is listened to after the last line."""
 
 
 class Row(NamedTuple):
@@ -106,8 +108,11 @@ class Exchange(Response):
             return
         if not has_begun:
             await self._begin(send)
-        last = b"" if self._early_end is None else encode(self._early_end) + b"\n"
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+        if self._early_end is not None:
+            last = encode(self._early_end) + b"\n"
+            await send({"type": "http.response.body", "body": last, "more_body": True})
+            await _take_the_rest(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _read(self, into: MemoryObjectSendStream[Row]) -> None:
         """Hand each command over as it comes, and, where the reading ends early, keep why."""
@@ -196,3 +201,13 @@ async def _send(into: MemoryObjectSendStream[Row], row: Row) -> None:
         into.send_nowait(row)
     except anyio.WouldBlock:
         await into.send(row)
+
+
+async def _take_the_rest(receive: Receive) -> None:
+    """Take what still comes, for a moment, until the client has seen the last line and sends no more.
+
+    A connection that is closed over bytes that nobody took is reset, and what was sent on it last may go with that.
+    """
+    with anyio.move_on_after(LINGERING):
+        while (await receive()).get("more_body"):
+            pass

@@ -40,14 +40,23 @@ class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
     at: str | None = None
 
 
+class QueryTold(Struct, frozen=True, omit_defaults=True):
+    """What a query returned."""
+
+    value: Any
+    position: Position
+    projector_halted: str | None = None
+    """Why the read database stands still at that position, where it does."""
+
+
 class Page(Struct, frozen=True):
     """A part of a stream's history."""
 
     stream: StreamId
     version: Version
-    """The stream's newest one."""
+    """That of the last event of the part, or where the part would begin."""
     position: Position
-    """That of the stream's newest event."""
+    """That of the last event of the part, or 0 where it has none."""
     events: Sequence[RecordedEvent]
     next: str | None
     """Where the next part is on this server, or ``None`` at the end."""
@@ -73,13 +82,13 @@ class Lookups:
 
     async def query(self, request: Request) -> Response:
         """Run a query, and tell its result and the position that it speaks of."""
-        given = dict(unique_parameters(request))
+        given = dict(unique_parameters(request.query_params))
         of_every_query = {name: given.pop(name) for name in _OF_EVERY_QUERY if name in given}
         options = convert_options(of_every_query, QueryOptions)
         found = await self._service.query_text(
             request.path_params["name"], given, min_position=options.min_position, timeout=options.timeout
         )
-        return answer(found)
+        return answer(QueryTold(found.value, found.position, found.projector_halted))
 
     async def stream(self, request: Request) -> Response:
         """Tell what happened in a stream, or its state at a version or a time."""
@@ -95,14 +104,14 @@ class Lookups:
         return answer(await self._service.state(stream, version=options.version, at=at))
 
     async def _page(self, request: Request, stream: StreamId, options: StreamOptions) -> Page:
-        events = await self._service.history(stream)
-        newest = events[-1]
-        page = [event for event in events if event.version > options.after][: options.limit]
+        found = await self._service.history(stream, after=options.after, limit=options.limit + 1)
+        page = found[: options.limit]
+        version, position = (page[-1].version, page[-1].position) if page else (options.after, 0)
         further = None
-        if page and page[-1].version < newest.version:
-            more = {**request.query_params, "after": str(page[-1].version)}
+        if len(found) > len(page):
+            more = {**request.query_params, "after": str(version)}
             further = f"{quote(request.scope['path'])}?{urlencode(more)}"
-        return Page(stream, newest.version, newest.position, page, further)
+        return Page(stream, version, position, page, further)
 
 
 def answer(found: Any) -> Response:

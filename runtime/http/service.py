@@ -58,8 +58,10 @@ class Service(Protocol):
     ) -> Answer:
         """Run a query whose parameters are texts."""
 
-    async def history(self, stream: StreamId) -> Sequence[RecordedEvent]:
-        """Return all events of a stream."""
+    async def history(
+        self, stream: StreamId, *, after: Version = 0, limit: int | None = None
+    ) -> Sequence[RecordedEvent]:
+        """Return events of a stream."""
 
     async def state(
         self, stream: StreamId, *, version: Version | None = None, at: datetime | None = None

@@ -30,6 +30,16 @@ async def three_days(folder: MemoryFolder) -> None:
             await runtime.submit(Deposit("1", Decimal(amount)), wait="handled", correlation_id="payday")
 
 
+async def test_a_history_is_told_in_parts() -> None:
+    async with Runtime(accounts_app(), open_stores=MemoryFolder().open) as runtime:
+        await runtime.submit(OpenAccount("1", "Ada"))
+        await runtime.submit_many([Deposit("1", Decimal(amount)) for amount in (1, 2, 3)], wait="handled")
+        parts = [await runtime.history("account-1", after=after, limit=2) for after in (0, 2, 4, 9)]
+        assert [[event.version for event in part] for part in parts] == [[1, 2], [3, 4], [], []]
+        with pytest.raises(UnknownStream):
+            await runtime.history("account-2", after=1)
+
+
 async def test_a_history_tells_what_happened_when_and_by_whom() -> None:
     folder = MemoryFolder()
     await three_days(folder)
