@@ -1,7 +1,7 @@
 """The page `docs/benchmarks/README.md`, made from what the scenarios left beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import msgspec
 from .goals import Goal
 from .summary import goal_rows
 
-__all__ = ["Measured", "goals_of", "read_measured", "write_page"]
+__all__ = ["Measured", "goals_of", "loads_in", "read_measured", "write_page"]
 
 TITLES = {
     "pipeline": "The whole pipeline, beside the floor",
@@ -88,9 +88,22 @@ def write_page(folder: Path, measured: Sequence[Measured]) -> None:
     (folder / "README.md").write_text("\n".join(parts))
 
 
+def loads_in(value: object) -> Iterator[float]:
+    """Yield each load average that was taken while a scenario ran."""
+    if isinstance(value, list):
+        for item in value:
+            yield from loads_in(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "load_average":
+                yield item
+            else:
+                yield from loads_in(item)
+
+
 def _section(each: Measured) -> str:
     machine = each.run["machine"]
-    loads = [machine["load_average"][0], *(line["load_average"] for line in each.lines if "load_average" in line)]
+    loads = [machine["load_average"][0], *loads_in(each.lines[1:])]
     where = (
         f"{each.date:%Y-%m-%d}, {machine['processors']} processors, {machine['filesystem'].partition(' ')[0]}, "
         f"Python {machine['python']}, SQLite {machine['sqlite']}; load average {min(loads):.1f} to {max(loads):.1f}"

@@ -32,7 +32,7 @@ def leave(folder: Path, name: str, goals: list[Goal]) -> None:
     }
     lines = [
         {"record": "run", "settings": {}, "machine": machine, "durability": {"Twofold": "synced"}},
-        {"record": "measured", "load_average": 1.75},
+        {"record": "measured", "turns": [{"load_average": 1.75}, {"load_average": 0.5}]},
         *({"record": "goal", **{field: getattr(goal, field) for field in goal.__struct_fields__}} for goal in goals),
     ]
     (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
