@@ -27,9 +27,12 @@ HEAD = """\
 # Benchmarks
 
 What Twofold reaches on a small machine, beside programs that do the same work without it. Made by `make bench`; do not
-edit. Figures that depend on the machine say little by themselves: read the ratios, whose two parties ran in turns. The
-more other work shared the machine, the wider ratios spread from round to round; how much that was stands below each
-picture as the load average, which is 0 on a machine that does nothing else, and 1 for each processor that is wanted.
+edit. Figures that depend on the machine say little by themselves: read the ratios, whose two parties ran in turns. How
+many rounds and commands a scenario had stands in its first line, and above its picture the load average: 0 where the
+machine did nothing else, and one more for each processor that others wanted.
+
+On a busy machine ratios spread from round to round, and come out too well where the other party is one thread, which
+loses the most to other work: the floor of the pipeline, a bare endpoint. Believe what was measured on a quiet one.
 
 ## How to run them
 
