@@ -21,7 +21,7 @@ from msgspec import Struct
 from twofold import Config, Runtime
 from twofold.runtime.config import DataSettings
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
+from twofold.runtime.verification.verification import verify
 
 from .load import send_all
 from .measuring import Latencies, in_own_process, latencies, peak_memory, quiet_collector, resident_memory

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import anyio
 from msgspec import Struct
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
+from twofold.runtime.verification.verification import verify
 
 from .goals import Goal
 from .http_client import AnswersDiffer, ClientRun, run_own_client

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
-from twofold.runtime.collector import rare_collections
+from twofold.runtime.cli.collector import rare_collections
 
 __all__ = [
     "Latencies",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.acceptance.drivers import check_verified
 from tests.acceptance.invariants import has_tables

@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 from twofold import Config, JsonCommand, NotAccepted, Receipt, Runtime
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.config import DataSettings
-from twofold.runtime.exit_codes import ExitCode
 from twofold.stores.files import Files
 from twofold.stores.segments.manifest import read_manifest
 

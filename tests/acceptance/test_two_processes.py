@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.acceptance.drivers import check_settled
 from tests.acceptance.invariants import Answers

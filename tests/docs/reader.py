@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.docs.page import Block, Page
 from tests.doubles.command_line import ENVIRONMENT, TWOFOLD, CommandLine

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click import Command, Group
 from twofold.runtime.cli import main
-from twofold.runtime.exit_codes import ExitCode
-from twofold.runtime.first_steps import first_steps
+from twofold.runtime.cli.exit_codes import ExitCode
+from twofold.runtime.cli.first_steps import first_steps
 
 from examples.shop.domain import app as shop
 from tests.docs.page import Page

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.docs.page import Page
 from tests.docs.reader import check_answers

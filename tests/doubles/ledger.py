@@ -10,8 +10,8 @@ from typing import Any
 from twofold import App, Config, EventMeta, Runtime, Statement, sql
 from twofold.runtime.config import DataSettings, LogSettings
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
-from twofold.runtime.verification_report import VerificationReport
+from twofold.runtime.verification.report import VerificationReport
+from twofold.runtime.verification.verification import verify
 from twofold.stores.records import Head
 
 from tests.doubles.accounts import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.doubles.command_line import ENVIRONMENT, REPOSITORY, CommandLine
 from tests.doubles.ports import answers, free_port

@@ -8,10 +8,10 @@ import anyio
 import pytest
 from twofold import Config
 from twofold.actors.definitions import Domain
-from twofold.runtime.exit_codes import ExitCode, exit_code_of
-from twofold.runtime.inspection import NoData, put_query, read_history, read_state
-from twofold.runtime.rebuild_command import run_rebuild
-from twofold.runtime.status import read_status
+from twofold.runtime.cli.exit_codes import ExitCode, exit_code_of
+from twofold.runtime.cli.inspection import NoData, put_query, read_history, read_state
+from twofold.runtime.cli.rebuild import run_rebuild
+from twofold.runtime.cli.status import read_status
 from twofold.runtime.stores import DataFolder
 from twofold.stores.errors import Corruption
 

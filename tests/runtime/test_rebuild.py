@@ -14,7 +14,7 @@ from twofold.actors.rebuilder import RebuildStopped
 from twofold.runtime.config import DataSettings
 from twofold.runtime.rebuilds import RebuildUnderWay
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
+from twofold.runtime.verification.verification import verify
 from twofold.stores.errors import DiskFull, NoPreviousGeneration, StorageFailed
 
 from tests.doubles.accounts import AccountOpened, Deposit, OpenAccount, accounts_app

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.stores.effect_records import effect_id
 
 from tests.doubles.command_line import CommandLine

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from twofold import Config, CoreFailed, NoSpace, OutcomeUnknown, Overloaded, Receipt, Runtime, Stopping, TwofoldError
+from twofold.runtime.cli.exit_codes import ExitCode, exit_code_of
 from twofold.runtime.config import (
     DataSettings,
     HandlerSettings,
@@ -14,7 +15,6 @@ from twofold.runtime.config import (
     SupervisionSettings,
     ValidatorSettings,
 )
-from twofold.runtime.exit_codes import ExitCode, exit_code_of
 from twofold.runtime.testing import MemoryFolder, MemoryRuntime, VirtualClock
 from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
 from twofold.stores.records import CommandRecord

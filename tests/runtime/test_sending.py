@@ -10,9 +10,9 @@ import anyio
 import pytest
 from twofold import Config, Runtime
 from twofold.actors.definitions import Domain
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.command_lines import LONGEST_LINE, LineReader
 from twofold.runtime.config import DataSettings
-from twofold.runtime.exit_codes import ExitCode
 from twofold.runtime.sending import send
 from twofold.runtime.stores import Stores, open_folder
 from twofold.stores.errors import StorageFailed

@@ -1,8 +1,8 @@
 """Numbers are told with the noun that goes with them."""
 
 import pytest
-from twofold.runtime.verification_report import Checked, VerificationFault, VerificationReport
-from twofold.runtime.verify_command import tell_report
+from twofold.runtime.cli.verify import tell_report
+from twofold.runtime.verification.report import Checked, VerificationFault, VerificationReport
 from twofold.runtime.wording import counted
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode, exit_code_of
+from twofold.runtime.cli.exit_codes import ExitCode, exit_code_of
 from twofold.stores.errors import FolderRefused, Locked
 from twofold.stores.lock import FolderLock, lock_holder
 

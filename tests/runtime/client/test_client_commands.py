@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 
 from tests.doubles.command_line import ENVIRONMENT, TWOFOLD, CommandLine, Running
 from tests.doubles.pipe import Pipe

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 from twofold import Runtime
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount

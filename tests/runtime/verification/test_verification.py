@@ -11,8 +11,8 @@ import pytest
 from msgspec import Struct
 from twofold import App, Claim, Context, Runtime
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
-from twofold.runtime.verification_report import InvalidHead, VerificationReport, format_head, parse_head
+from twofold.runtime.verification.report import InvalidHead, VerificationReport, format_head, parse_head
+from twofold.runtime.verification.verification import verify
 from twofold.stores.chain import seal
 from twofold.stores.errors import NoSuchStore
 from twofold.stores.records import GENESIS, Head

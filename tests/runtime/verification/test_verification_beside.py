@@ -8,7 +8,7 @@ import anyio
 import pytest
 from twofold import Runtime
 from twofold.runtime.stores import DataFolder
-from twofold.runtime.verification import verify
+from twofold.runtime.verification.verification import verify
 
 from tests.doubles.accounts import Deposit, OpenAccount
 from tests.doubles.ledger import ACCOUNTS, DEPOSITS, config_of, generation, ledger_app, verified

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click import Command, Context, Group, Option
 from twofold.runtime.cli import main
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.stores.lock import FolderLock
 
 from tests.doubles.command_line import CommandLine

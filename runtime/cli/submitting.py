@@ -8,14 +8,14 @@ from typing import BinaryIO
 import anyio
 import click
 
-from ..actors.submission import Stage
-from .app import App
+from ...actors.submission import Stage
+from ..app import App
+from ..config import Config, load_domain
+from ..send_summary import Summary
 from .command import as_json_flag, configured, service, show, url_option
-from .config import Config, load_domain
 from .exit_codes import ExitCode
-from .run_command import run_server
-from .send_command import run_send, run_send_to_server
-from .send_summary import Summary
+from .run import run_server
+from .send import run_send, run_send_to_server
 
 __all__ = ["run", "send"]
 

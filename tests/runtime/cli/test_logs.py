@@ -17,9 +17,9 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 from twofold import App, Config, Email, EventMeta, Runtime
+from twofold.runtime.cli.exit_codes import ExitCode
+from twofold.runtime.cli.logs import configure_logs
 from twofold.runtime.config import DataSettings
-from twofold.runtime.exit_codes import ExitCode
-from twofold.runtime.logs import configure_logs
 
 from tests.doubles.accounts import AccountOpened, OpenAccount, accounts_app
 from tests.doubles.command_line import ENVIRONMENT
@@ -156,7 +156,7 @@ async def test_an_application_that_configures_no_logging_is_told_of_nothing_that
 SERVICE = """
 import click
 from twofold import Runtime
-from twofold.runtime.command import service
+from twofold.runtime.cli.command import service
 
 @click.command()
 @service

@@ -12,10 +12,10 @@ import click
 import msgspec
 import structlog
 
-from ..actors.kernel.supervisor import cause_of
-from ..stores.errors import TwofoldError
-from .addresses import check_url
-from .config import Config, DomainFailed
+from ...actors.kernel.supervisor import cause_of
+from ...stores.errors import TwofoldError
+from ..addresses import check_url
+from ..config import Config, DomainFailed
 from .exit_codes import exit_code_of
 from .logs import configure_logs
 

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from twofold.runtime.exit_codes import ExitCode
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.stores.lock import FolderLock
 
 from tests.doubles.command_line import ENVIRONMENT, REPOSITORY, TWOFOLD, CommandLine, Finished

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from msgspec import Struct, ValidationError
 
-from ..stores.errors import Corruption, SchemaTooOld, StoreError, TwofoldError
-from ..stores.records import Head
+from ...stores.errors import Corruption, SchemaTooOld, StoreError, TwofoldError
+from ...stores.records import Head
 
 __all__ = [
     "Checked",

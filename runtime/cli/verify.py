@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from ..actors.definitions import Domain
-from .config import Config
-from .stores import DataFolder
-from .verification import verify
-from .verification_report import VerificationReport, parse_head
-from .wording import counted
+from ...actors.definitions import Domain
+from ..config import Config
+from ..stores import DataFolder
+from ..verification.report import VerificationReport, parse_head
+from ..verification.verification import verify
+from ..wording import counted
 
 __all__ = ["run_verify", "tell_report"]
 

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ..actors.codec import Codec
-from ..actors.definitions import DeciderDefinition, Domain, EventDefinition
-from ..actors.domain import read_metadata
-from ..stores.chain import verify
-from ..stores.records import GENESIS, EventRecord, Head, StateRecord, StreamId, Version, split_stream
-from ..stores.sqlite.command_audit import MadeEvents
-from ..stores.sqlite.write_audit import Bounds
-from .verification_report import Findings
+from ...actors.codec import Codec
+from ...actors.definitions import DeciderDefinition, Domain, EventDefinition
+from ...actors.domain import read_metadata
+from ...stores.chain import verify
+from ...stores.records import GENESIS, EventRecord, Head, StateRecord, StreamId, Version, split_stream
+from ...stores.sqlite.command_audit import MadeEvents
+from ...stores.sqlite.write_audit import Bounds
+from .report import Findings
 
 __all__ = ["History"]
 

@@ -7,16 +7,16 @@ import anyio
 import click
 from anyio import CancelScope
 
-from ..actors.domain import moment
-from ..actors.kernel.clock import SystemClock
-from ..stores.effect_records import EffectRecord, EffectState
-from ..stores.errors import TwofoldError
-from ..stores.sqlite.effect_ledger import SqliteEffectLedger
-from .app import App
-from .config import Config
-from .runtime import Runtime
-from .stores import DataFolder
-from .wording import counted, told_due
+from ...actors.domain import moment
+from ...actors.kernel.clock import SystemClock
+from ...stores.effect_records import EffectRecord, EffectState
+from ...stores.errors import TwofoldError
+from ...stores.sqlite.effect_ledger import SqliteEffectLedger
+from ..app import App
+from ..config import Config
+from ..runtime import Runtime
+from ..stores import DataFolder
+from ..wording import counted, told_due
 
 __all__ = ["NoSuchEffect", "find_effects", "mend_effects", "resume_consumer", "tell_effect", "tell_effects"]
 

@@ -13,14 +13,14 @@ import anyio
 import click
 from anyio.abc import TaskStatus
 
-from ..actors.submission import Stage
-from .app import App
-from .config import Config
-from .queries import ProjectorHalted
-from .runtime import Runtime
-from .send_summary import LineAnswer, Summary
-from .sending import send
-from .wording import counted
+from ...actors.submission import Stage
+from ..app import App
+from ..config import Config
+from ..queries import ProjectorHalted
+from ..runtime import Runtime
+from ..send_summary import LineAnswer, Summary
+from ..sending import send
+from ..wording import counted
 
 __all__ = ["run_send", "run_send_to_server"]
 
@@ -58,9 +58,9 @@ async def run_send_to_server(
 
     SIGINT and SIGTERM end the reading and the trying again; what was sent is answered.
     """
-    from .client.patience import Patience  # noqa: PLC0415 - the client, and httpx with it, loads on first use
-    from .client.sending import send as send_to_server  # noqa: PLC0415 - likewise
-    from .client.server import Server  # noqa: PLC0415 - likewise
+    from ..client.patience import Patience  # noqa: PLC0415 - the client, and httpx with it, loads on first use
+    from ..client.sending import send as send_to_server  # noqa: PLC0415 - likewise
+    from ..client.server import Server  # noqa: PLC0415 - likewise
 
     began = time.monotonic()
     interrupted = anyio.Event()

@@ -6,13 +6,13 @@ from functools import partial
 import anyio
 import click
 
-from ..stores.effect_records import EffectState
-from .app import App
-from .client.operating import find_effects_on_server, mend_effects_on_server, resume_consumer_on_server
+from ...stores.effect_records import EffectState
+from ..app import App
+from ..client.operating import find_effects_on_server, mend_effects_on_server, resume_consumer_on_server
+from ..config import Config, load_domain
 from .command import as_json_flag, configured, show, url_option
-from .config import Config, load_domain
-from .effects_command import NoSuchEffect, find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
 from .exit_codes import ExitCode
+from .mending import NoSuchEffect, find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
 
 __all__ = ["effects"]
 

@@ -4,14 +4,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..stores.errors import Corruption
-from ..stores.records import LoggedCommand, Offset, Outcome
-from ..stores.segments.audit import LoggedBatch, TornTail, findings
-from ..stores.sqlite.audit import Malformed
-from ..stores.sqlite.command_audit import CommandAudit, command_audit
-from ..stores.sqlite.write_audit import audited_outcomes, stray_outcomes
-from .stores import DataFolder
-from .verification_report import Findings, Report
+from ...stores.errors import Corruption
+from ...stores.records import LoggedCommand, Offset, Outcome
+from ...stores.segments.audit import LoggedBatch, TornTail, findings
+from ...stores.sqlite.audit import Malformed
+from ...stores.sqlite.command_audit import CommandAudit, command_audit
+from ...stores.sqlite.write_audit import audited_outcomes, stray_outcomes
+from ..stores import DataFolder
+from .report import Findings, Report
 
 __all__ = ["Commands", "commands_of"]
 

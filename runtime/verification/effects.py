@@ -4,12 +4,12 @@ import sqlite3
 from functools import partial
 from pathlib import Path
 
-from ..stores.records import Position
-from ..stores.sqlite.audit import damage, foreign_objects, open_to_audit
-from ..stores.sqlite.effect_audit import audited_consumers, effect_count, stray_effects
-from ..stores.sqlite.migrations import EFFECTS_DB
-from ..stores.sqlite.registrations import registered_consumers
-from .verification_report import Findings, Report
+from ...stores.records import Position
+from ...stores.sqlite.audit import damage, foreign_objects, open_to_audit
+from ...stores.sqlite.effect_audit import audited_consumers, effect_count, stray_effects
+from ...stores.sqlite.migrations import EFFECTS_DB
+from ...stores.sqlite.registrations import registered_consumers
+from .report import Findings, Report
 
 __all__ = ["compare_effects"]
 

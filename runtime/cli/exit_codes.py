@@ -3,10 +3,10 @@
 from enum import IntEnum
 from typing import Self
 
-from ..stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
-from .config import ConfigError
-from .failures import AddressInUse, CoreFailed
-from .signatures import RegistrationError
+from ...stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
+from ..config import ConfigError
+from ..failures import AddressInUse, CoreFailed
+from ..signatures import RegistrationError
 
 __all__ = ["ExitCode", "exit_code_of"]
 

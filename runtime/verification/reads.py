@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..actors.definitions import Domain, UnknownEvent
-from ..actors.projector import ProjectionFailed, statements_for
-from ..stores.errors import StatementFailed
-from ..stores.records import EventRecord, Position
-from ..stores.sqlite.audit import damage, foreign_objects, open_to_audit
-from ..stores.sqlite.migrations import READ_DB
-from ..stores.sqlite.projecting import fingerprints, recorded_projections
-from ..stores.sqlite.read_audit import ScratchGeneration, audited_position
-from ..stores.sqlite.table_comparison import Comparison, tables_of
-from .verification_report import Findings, Report
+from ...actors.definitions import Domain, UnknownEvent
+from ...actors.projector import ProjectionFailed, statements_for
+from ...stores.errors import StatementFailed
+from ...stores.records import EventRecord, Position
+from ...stores.sqlite.audit import damage, foreign_objects, open_to_audit
+from ...stores.sqlite.migrations import READ_DB
+from ...stores.sqlite.projecting import fingerprints, recorded_projections
+from ...stores.sqlite.read_audit import ScratchGeneration, audited_position
+from ...stores.sqlite.table_comparison import Comparison, tables_of
+from .report import Findings, Report
 
 __all__ = ["FILL_ANEW", "RebuiltReads", "rebuilt_reads"]
 

@@ -33,20 +33,20 @@ from typing import TypeAlias
 
 from anyio import from_thread, to_thread
 
-from ..actors.definitions import Domain
-from ..stores.errors import NoSuchStore
-from ..stores.records import EventRecord, Head
-from ..stores.sqlite.audit import Malformed, damage, foreign_objects, open_to_audit
-from ..stores.sqlite.event_rows import events_of_stream
-from ..stores.sqlite.generation_files import serving_generation
-from ..stores.sqlite.migrations import WRITE_DB
-from ..stores.sqlite.write_audit import Bounds, audited_claims, audited_events, audited_states, bounds, state_count
-from .stores import DataFolder
-from .verification_report import Findings, VerificationReport
-from .verified_commands import Commands, commands_of
-from .verified_effects import compare_effects
-from .verified_history import History
-from .verified_reads import FILL_ANEW, RebuiltReads, rebuilt_reads
+from ...actors.definitions import Domain
+from ...stores.errors import NoSuchStore
+from ...stores.records import EventRecord, Head
+from ...stores.sqlite.audit import Malformed, damage, foreign_objects, open_to_audit
+from ...stores.sqlite.event_rows import events_of_stream
+from ...stores.sqlite.generation_files import serving_generation
+from ...stores.sqlite.migrations import WRITE_DB
+from ...stores.sqlite.write_audit import Bounds, audited_claims, audited_events, audited_states, bounds, state_count
+from ..stores import DataFolder
+from .commands import Commands, commands_of
+from .effects import compare_effects
+from .history import History
+from .reads import FILL_ANEW, RebuiltReads, rebuilt_reads
+from .report import Findings, VerificationReport
 
 __all__ = ["Progress", "verify"]
 

@@ -10,15 +10,15 @@ import click
 from anyio import CancelScope, Lock
 from anyio.abc import TaskStatus
 
-from ..actors.definitions import Domain
-from ..actors.filling import Filling, RebuildProgress, Report
-from ..actors.kernel.clock import SystemClock
-from ..actors.rebuilder import Rebuilt, rebuild
-from .client.operating import rebuild_on_server
-from .config import Config
+from ...actors.definitions import Domain
+from ...actors.filling import Filling, RebuildProgress, Report
+from ...actors.kernel.clock import SystemClock
+from ...actors.rebuilder import Rebuilt, rebuild
+from ..client.operating import rebuild_on_server
+from ..config import Config
+from ..stores import DataFolder, Stores, open_folder
+from ..wording import counted
 from .inspection import check_there
-from .stores import DataFolder, Stores, open_folder
-from .wording import counted
 
 __all__ = ["run_rebuild", "run_rebuild_on_server", "tell_rebuilt"]
 

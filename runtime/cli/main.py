@@ -14,19 +14,19 @@ import anyio
 import click
 import msgspec
 
-from ..actors.rebuilder import Rebuilt
-from .app import App
+from ...actors.rebuilder import Rebuilt
+from ..app import App
+from ..config import Config, load_domain
+from ..history import read_time
 from .command import as_json_flag, configured, show, url_option
-from .config import Config, load_domain
-from .effects_cli import effects
+from .effects import effects
 from .exit_codes import ExitCode
-from .history import read_time
 from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state
 from .logs import configure_logs
-from .rebuild_command import run_rebuild, run_rebuild_on_server, tell_rebuilt
+from .rebuild import run_rebuild, run_rebuild_on_server, tell_rebuilt
 from .status import read_status
-from .submitting_cli import run, send
-from .verify_command import run_verify, tell_report
+from .submitting import run, send
+from .verify import run_verify, tell_report
 
 __all__ = ["main"]
 
@@ -107,7 +107,7 @@ def query(
             raise click.UsageError(f"The parameter {key!r} is given twice.")
         pairs[key] = value
     if config is None:
-        from .client.querying import put_query_to_server  # noqa: PLC0415 - the client loads on first use
+        from ..client.querying import put_query_to_server  # noqa: PLC0415 - the client loads on first use
 
         answer, head = anyio.run(put_query_to_server, str(url), name, pairs, min_position)
         how = answer.projector_halted or "the server is behind"

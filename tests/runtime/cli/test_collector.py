@@ -5,7 +5,7 @@ import weakref
 from contextlib import suppress
 
 import pytest
-from twofold.runtime.collector import THRESHOLD, rare_collections
+from twofold.runtime.cli.collector import THRESHOLD, rare_collections
 
 pytestmark = pytest.mark.timeout(30)
 

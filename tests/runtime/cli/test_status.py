@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from twofold.runtime.status import Status, _consumer
+from twofold.runtime.cli.status import Status, _consumer
 from twofold.stores.effect_records import ConsumerRecord, EffectState
 
 STATUS = Status(

@@ -6,9 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from twofold import Overloaded
-from twofold.runtime.command import configured
+from twofold.runtime.cli.command import configured
+from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.config import Config
-from twofold.runtime.exit_codes import ExitCode
 
 from tests.doubles.command_line import CommandLine
 

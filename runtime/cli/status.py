@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.kernel.clock import SystemClock
-from ..stores.effect_records import ConsumerRecord, EffectState
-from ..stores.lock import lock_holder
-from ..stores.records import Offset, Position
-from ..stores.segments.audit import end
-from ..stores.sqlite.effect_ledger import SqliteEffectLedger
-from .config import Config
+from ...actors.kernel.clock import SystemClock
+from ...stores.effect_records import ConsumerRecord, EffectState
+from ...stores.lock import lock_holder
+from ...stores.records import Offset, Position
+from ...stores.segments.audit import end
+from ...stores.sqlite.effect_ledger import SqliteEffectLedger
+from ..config import Config
+from ..stores import DataFolder, check_handled
+from ..wording import told_due
 from .inspection import open_events, open_read
-from .stores import DataFolder, check_handled
-from .wording import told_due
 
 __all__ = ["ConsumerStatus", "Status", "read_status"]
 

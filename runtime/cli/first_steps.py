@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ..actors.definitions import CommandDefinition, Domain, QueryDefinition
+from ...actors.definitions import CommandDefinition, Domain, QueryDefinition
 from .samples import NoSample, sample_of
 
 __all__ = ["first_steps"]

@@ -10,19 +10,19 @@ import msgspec
 from anyio import CancelScope
 from msgspec import Struct
 
-from ..actors.definitions import Domain
-from ..actors.domain import Answer, moment
-from ..stores.errors import Corruption, TwofoldError
-from ..stores.lock import lock_holder
-from ..stores.records import Offset, Position, StreamId, Version
-from ..stores.segments.audit import end, scan
-from ..stores.sqlite.event_store import SqliteEventStore
-from ..stores.sqlite.migrations import READ_DB, WRITE_DB
-from ..stores.sqlite.read_store import SqliteReadStore
-from .config import Config
-from .history import RecordedEvent, StreamState, history_of, state_of
-from .queries import ask
-from .stores import DataFolder
+from ...actors.definitions import Domain
+from ...actors.domain import Answer, moment
+from ...stores.errors import Corruption, TwofoldError
+from ...stores.lock import lock_holder
+from ...stores.records import Offset, Position, StreamId, Version
+from ...stores.segments.audit import end, scan
+from ...stores.sqlite.event_store import SqliteEventStore
+from ...stores.sqlite.migrations import READ_DB, WRITE_DB
+from ...stores.sqlite.read_store import SqliteReadStore
+from ..config import Config
+from ..history import RecordedEvent, StreamState, history_of, state_of
+from ..queries import ask
+from ..stores import DataFolder
 
 __all__ = [
     "DumpedCommand",

@@ -12,12 +12,12 @@ import click
 import structlog
 from anyio.abc import TaskStatus
 
-from ..stores.lock import note_address
-from .app import App
+from ...stores.lock import note_address
+from ..app import App
+from ..config import Config
+from ..runtime import Runtime
 from .collector import rare_collections
-from .config import Config
 from .first_steps import first_steps
-from .runtime import Runtime
 
 __all__ = ["run_server"]
 
@@ -32,9 +32,9 @@ async def run_server(app: App, config: Config) -> None:
         AddressInUse: another process listens there.
         Everything that `Runtime` raises.
     """
-    from .http.application import application  # noqa: PLC0415 - Starlette and uvicorn load on first use
-    from .http.requests import Readings  # noqa: PLC0415 - likewise
-    from .http.server import bind, serving  # noqa: PLC0415 - likewise
+    from ..http.application import application  # noqa: PLC0415 - Starlette and uvicorn load on first use
+    from ..http.requests import Readings  # noqa: PLC0415 - likewise
+    from ..http.server import bind, serving  # noqa: PLC0415 - likewise
 
     bound = bind(config.http)
     url = _url(*bound.getsockname()[:2])

@@ -1,0 +1,1 @@
+"""`twofold verify`: each store for itself, and all of them held against one another."""
