@@ -1,9 +1,11 @@
 """What every test shares: anyio's own pytest plugin runs the async ones on asyncio, and the real invoices."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ONLINE_RETAIL", REPOSITORY.parent / "shared" / "data" / "online-retail"))
@@ -12,6 +14,13 @@ DATA = Path(os.environ.get("ONLINE_RETAIL", REPOSITORY.parent / "shared" / "data
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_come() -> Iterator[None]:
+    """Undo what a test, or a program that it runs in this process, has made of structlog."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

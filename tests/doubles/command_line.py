@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, Self
 REPOSITORY = Path(__file__).parents[2]
 TWOFOLD = Path(sysconfig.get_path("scripts")) / "twofold"
 PYTHONPATH = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TWOFOLD_")} | {
+OF_WHO_RUNS_THE_TESTS = ("TWOFOLD_", "MAKE", "MFLAGS")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OF_WHO_RUNS_THE_TESTS)} | {
     "PYTHONPATH": PYTHONPATH
 }
-"""No setting of the one who runs the tests reaches a process, which can import `tests` and `examples` all the same."""
+"""No setting of the one who runs the tests reaches a process, nor that it may be `make` who runs them. A process can
+import `tests` and `examples` all the same."""
 
 
 class Finished(NamedTuple):

@@ -67,7 +67,9 @@ async def test_until_it_is_filled_queries_are_refused_at_once_and_commands_go_on
         assert (progress.done, progress.total) == (2, 6)
         with pytest.raises(RebuildUnderWay):
             await runtime.rebuild()
-        receipt = await runtime.submit(OpenAccount("6", "Ada"), wait="projected", timeout=0.05)
+        handled = await runtime.submit(OpenAccount("6", "Ada"), command_id="o6", wait="handled")
+        assert handled.stage == "handled"
+        receipt = await runtime.submit(OpenAccount("6", "Ada"), command_id="o6", wait="projected", timeout=1.0)
         assert (receipt.stage, receipt.timed_out) == ("handled", True)
         apply.open()
         await runtime.settled()
