@@ -57,7 +57,8 @@ def _for_person(_logger: object, _method: str, line: EventDict) -> str:
     coloured = click.style(f"{level:<8}", fg=_COLOURS.get(level))
     facts = (f"{name}={_value(value)}" for name, value in line.items())
     shown = " ".join((time, coloured, said, *facts))
-    return shown if exception is None else f"{shown}\n{exception}"
+    below = [] if exception is None else map(_printable, str(exception).splitlines())
+    return "\n".join((shown, *below))
 
 
 def _printable(text: str) -> str:

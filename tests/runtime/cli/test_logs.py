@@ -92,6 +92,18 @@ def test_a_person_gets_the_time_of_day_the_level_the_event_and_its_facts() -> No
     assert re.sub(coloured, "", line) == r"role=projector cause='two words' bell='\x1b[2J\n'"
 
 
+def test_an_exception_speaks_to_no_terminal_either() -> None:
+    stream = Terminal()
+    logged_to(stream)
+    try:
+        raise ValueError("\x1b[2J\nsecond\rline")
+    except ValueError:
+        log.exception("it failed")
+    _, first, *_, cleared, second, line = stream.getvalue().split("\n")[:-1]
+    assert first == "Traceback (most recent call last):"
+    assert (cleared, second, line) == (r"'ValueError: \x1b[2J'", "second", "line")
+
+
 def test_what_libraries_log_comes_out_in_the_same_form_from_warnings_on() -> None:
     stream = io.StringIO()
     logged_to(stream, logging.INFO)
