@@ -2,14 +2,30 @@
 
 import json
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
+import click
 import msgspec
 
 from ...actors.definitions import CommandDefinition, Domain, QueryDefinition
+from ..app import App
+from ..config import Config
 from .samples import NoSample, sample_of
 
-__all__ = ["first_steps"]
+__all__ = ["first_steps", "tell_first_steps"]
+
+
+def tell_first_steps(app: App, config: Config, url: str) -> None:
+    """Tell a person that `app` is served at `url`, how to end that, and what to try meanwhile."""
+    click.echo(f"\nTwofold {version('twofold')} serves {app.name} on {url}, from the data in {config.data.dir}.")
+    click.echo("Stop it with Ctrl-C. In another terminal, try:\n")
+    for line in first_steps(app.domain(), url, _status_command(config)):
+        click.echo(f"  {line}")
+    click.echo()
 
 
 def first_steps(domain: Domain, url: str, status_command: str) -> Iterator[str]:
@@ -43,3 +59,22 @@ def _samples(domain: Domain) -> Iterator[tuple[CommandDefinition, dict[str, obje
 
 def _needs_parameters(query: QueryDefinition) -> bool:
     return any(field.required for field in msgspec.structs.fields(query.parameters))
+
+
+def _status_command(config: Config) -> str:
+    """Return the command that shows how things stand in this data folder, from the working directory."""
+    command = [_program(), "status"]
+    if config.file is not None and config.file != Path("config.toml").absolute():
+        command += ["--config", str(config.file)]
+    if config.data.dir != Path("data").absolute():
+        command += ["--data", str(config.data.dir)]
+    return shlex.join(command)
+
+
+def _program() -> str:
+    """Return how a shell in the working directory finds this program, whether its environment is active or not."""
+    program, here = Path(sys.argv[0]).absolute(), Path.cwd()
+    found = shutil.which(program.name)
+    if found is not None and program.samefile(found):
+        return program.name
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)

@@ -1,14 +1,11 @@
 """`twofold rebuild`: the read database filled anew while nothing else runs, with a progress bar for people."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import anyio
 import click
 from anyio import CancelScope, Lock
-from anyio.abc import TaskStatus
 
 from ...actors.definitions import Domain
 from ...actors.filling import Filling, RebuildProgress, Report
@@ -19,6 +16,7 @@ from ..config import Config
 from ..stores import DataFolder, Stores, open_folder
 from ..wording import counted
 from .inspection import check_there
+from .signals import at_a_signal
 
 __all__ = ["run_rebuild", "run_rebuild_on_server", "tell_rebuilt"]
 
@@ -39,19 +37,10 @@ async def run_rebuild(domain: Domain, config: Config, *, back: bool) -> Rebuilt 
     check_there(DataFolder(config.data.dir))
     rebuilt: Rebuilt | None = None
     working = CancelScope()
-
-    async def watch_signals(*, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            task_status.started()
-            async for _ in signals:
-                working.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(watch_signals)
+    async with at_a_signal(working.cancel):
         with working:
             async with open_folder(config, domain) as stores:
                 rebuilt = await _rebuild(domain, stores, back=back)
-        tasks.cancel_scope.cancel()
     return rebuilt
 
 

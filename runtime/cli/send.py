@@ -1,17 +1,15 @@
 """`twofold send`: a file of commands for a runtime of its own, or for a server, with a summary for people."""
 
 import os
-import signal
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import anyio
 import click
-from anyio.abc import TaskStatus
 
 from ...actors.submission import Stage
 from ..app import App
@@ -21,6 +19,7 @@ from ..runtime import Runtime
 from ..send_summary import LineAnswer, Summary
 from ..sending import send
 from ..wording import counted
+from .signals import at_a_signal
 
 __all__ = ["run_send", "run_send_to_server"]
 
@@ -36,7 +35,7 @@ async def run_send(
     """
     began = time.monotonic()
     reading = anyio.CancelScope()
-    async with _at_a_signal(reading.cancel), Runtime(app, config) as runtime:
+    async with at_a_signal(reading.cancel), Runtime(app, config) as runtime:
         with _progress(source) as progress:
             summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
         if settle and not summary.interrupted:
@@ -64,7 +63,7 @@ async def run_send_to_server(
 
     began = time.monotonic()
     interrupted = anyio.Event()
-    async with _at_a_signal(interrupted.set), Server(url) as server:
+    async with at_a_signal(interrupted.set), Server(url) as server:
         with _progress(source) as progress:
             summary = await send_to_server(
                 server,
@@ -80,22 +79,6 @@ async def run_send_to_server(
     if not quiet:
         _tell(summary)
     return summary
-
-
-@asynccontextmanager
-async def _at_a_signal(act: Callable[[], None]) -> AsyncIterator[None]:
-    """Call `act` at each SIGINT and SIGTERM that comes during the block."""
-
-    async def watch(*, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            task_status.started()
-            async for _ in signals:
-                act()
-
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(watch)
-        yield
-        tasks.cancel_scope.cancel()
 
 
 def _notice(text: str) -> None:

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import Struct
+from twofold import App, Config
+from twofold.runtime.cli.run import run_server
+from twofold.runtime.config import DataSettings, HttpSettings
+from twofold.runtime.signatures import RegistrationError
 
 from tests.doubles.clone import clone_in
 from tests.doubles.command_line import ENVIRONMENT, REPOSITORY, TWOFOLD, CommandLine, Finished
@@ -18,6 +23,18 @@ from tests.doubles.ports import answers, free_port
 from tests.doubles.terminal import Terminal
 
 pytestmark = pytest.mark.timeout(120)
+
+
+class Do(Struct, frozen=True):
+    name: str
+
+
+class Done(Struct, frozen=True):
+    pass
+
+
+class Nothing(Struct, frozen=True):
+    pass
 
 
 @pytest.fixture
@@ -53,6 +70,17 @@ def test_an_address_that_is_taken_is_told_with_the_setting(tmp_path: Path, port:
     assert ended.code == 9
     assert f"Nothing can listen on 127.0.0.1, port {port}" in ended.err
     assert "TWOFOLD_HTTP__PORT" in ended.err
+
+
+@pytest.mark.anyio
+async def test_a_domain_that_is_not_whole_takes_no_address(tmp_path: Path) -> None:
+    app, port = App("half"), free_port()
+    app.decider("half", Nothing, key="name", commands={"half.do": Do}, events={"half.done": Done})
+    with pytest.raises(RegistrationError) as refused:
+        await run_server(app, Config(data=DataSettings(dir=tmp_path), http=HttpSettings(port=port)))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+    assert "half" in str(refused.value)
 
 
 def test_an_address_that_others_can_reach_is_refused_with_the_reason(
