@@ -2,7 +2,7 @@
 
 from ...stores.errors import TwofoldError
 
-__all__ = ["NotTwofold", "RequestRefused", "ServerAway"]
+__all__ = ["AnswerTooLarge", "NotTwofold", "RequestRefused", "ServerAway"]
 
 
 class ServerAway(TwofoldError):
@@ -12,6 +12,14 @@ class ServerAway(TwofoldError):
         self.retry_after = retry_after
         """The seconds that the server asked for."""
         super().__init__(what)
+
+
+class AnswerTooLarge(TwofoldError):
+    """The answer to a request is larger than a client takes into its memory."""
+
+    def __init__(self, asked_for: str, limit: int) -> None:
+        self.asked_for, self.limit = asked_for, limit
+        super().__init__(f"The answer to {asked_for} has more than {limit >> 20} MiB. Ask for less at a time.")
 
 
 class NotTwofold(TwofoldError):

@@ -20,7 +20,7 @@ async def put_query_to_server(
 
     Raises:
         ServerAway: the server could not be reached, or broke off.
-        NotTwofold, RequestRefused: it has another answer to that.
+        NotTwofold, RequestRefused, AnswerTooLarge: it has another answer to that.
     """
     async with Server(url) as server:
         found = await server.query(name, parameters, min_position=min_position, timeout=TIMEOUT)

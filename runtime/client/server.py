@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from ...actors.submission import Stage
 from ...stores.records import Position
 from .answers import PASSES, TYPE_PREFIX, Told
-from .failures import NotTwofold, RequestRefused, ServerAway
+from .failures import AnswerTooLarge, NotTwofold, RequestRefused, ServerAway
 
 __all__ = ["Server"]
 
@@ -23,8 +23,10 @@ SLACK = 30.0
 """Seconds that a server may be late with the answer whose waiting time is over."""
 MOST_SAID = 64 << 10
 """Bytes of a refusal that are read."""
-LONGEST_ANSWER = 8 << 20
+LONGEST_LINE = 8 << 20
 """Bytes of one line of answer: a refusal names each fault of its command."""
+LARGEST_ANSWER = 64 << 20
+"""Bytes of any other answer: what a query found, or some effects as they were rendered."""
 
 T = TypeVar("T")
 
@@ -85,7 +87,7 @@ class Server:
                 *whole, rest = (rest + block).split(b"\n")
                 for line in whole:
                     take(self._read(decode, line))
-                if len(rest) > LONGEST_ANSWER:
+                if len(rest) > LONGEST_LINE:
                     raise NotTwofold(self.url, "a line of its answer does not end")
 
     async def query(
@@ -95,7 +97,7 @@ class Server:
 
         Raises:
             ServerAway: it could not be reached, or broke off.
-            NotTwofold, RequestRefused: it has another answer to that.
+            NotTwofold, RequestRefused, AnswerTooLarge: it has another answer to that.
         """
         params: dict[str, Any] = {**parameters, "timeout": timeout}
         if min_position is not None:
@@ -116,7 +118,7 @@ class Server:
 
         Raises:
             ServerAway: it could not be reached, broke off, or cannot answer just now.
-            NotTwofold, RequestRefused: it has another answer to that.
+            NotTwofold, RequestRefused, AnswerTooLarge: it has another answer to that.
         """
         content = None if body is None else msgspec.json.encode(body)
         media_type = None if body is None else "application/json"
@@ -124,12 +126,12 @@ class Server:
         async with self._answering(request) as response:
             if response.status_code != 200:
                 raise await self._refusal(response)
-            return self._read(msgspec.json.Decoder(type_).decode, await response.aread())
+            return self._read(msgspec.json.Decoder(type_).decode, await self._whole(response))
 
     async def head(self) -> Position:
         """Return the position at which the server's events end; raises as `query` does."""
         async with self._answering(self._request("GET", "/readyz", 0.0)) as response:
-            return self._read(msgspec.json.Decoder(Ready).decode, await response.aread()).head
+            return self._read(msgspec.json.Decoder(Ready).decode, await self._whole(response)).head
 
     def _request(
         self, method: str, path: str, waits: float, *, type_: str | None = None, **parts: Any
@@ -149,6 +151,15 @@ class Server:
                 await response.aclose()
         except httpx.TransportError as error:
             raise self._failure(error) from error
+
+    async def _whole(self, response: httpx.Response) -> bytes:
+        """Return the body of an answer as it came: what is compressed all the same is not unpacked to any size."""
+        body = bytearray()
+        async for block in response.aiter_raw():
+            body += block
+            if len(body) > LARGEST_ANSWER:
+                raise AnswerTooLarge(f"{response.request.method} {response.request.url.path}", LARGEST_ANSWER)
+        return bytes(body)
 
     def _failure(self, error: httpx.TransportError) -> ServerAway | NotTwofold:
         said = str(error).rstrip(".") or type(error).__name__
