@@ -51,7 +51,7 @@ def list_effects(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """List effects with their states and last errors, oldest first.
+    """List effects with their states and last errors, oldest first. With --url what was rendered is left out.
 
     \b
     Example:

@@ -5,7 +5,7 @@ from math import inf
 from urllib.parse import quote
 
 import anyio
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ...actors.filling import RebuildProgress, Report
 from ...actors.rebuilder import Rebuilt
@@ -18,15 +18,23 @@ MOST_MENDED = 10_000
 """Effects of one consumer that are released at once, the oldest."""
 IDS_AT_ONCE = 100
 """So many fit into a URL."""
+WHOLE_AT_ONCE = 4
+"""Effects named by their ids come as rendered, and an e-mail may have 10 MiB: so many make one answer."""
 BETWEEN_LOOKS = 0.25
 PARKED: Sequence[EffectState] = ("parked",)
 UNFINISHED: Sequence[EffectState] = ("pending", "sending", "retry")
 
 
+class ListedEffect(EffectRecord, frozen=True, kw_only=True, gc=False):
+    """An effect as the server lists it: as rendered only where its id was asked for."""
+
+    payload: str = ""
+
+
 class Listed(Struct, frozen=True):
     """Effects as the server lists them."""
 
-    effects: list[EffectRecord]
+    effects: list[ListedEffect]
 
 
 class Released(Struct, frozen=True):
@@ -50,7 +58,7 @@ class UnderWay(Struct, frozen=True):
 async def find_effects_on_server(
     url: str, *, consumer: str | None, states: Collection[EffectState], effect_ids: Sequence[str], limit: int
 ) -> Sequence[EffectRecord]:
-    """Return what fits, up to a hundred ids; raises as `Server.ask` does."""
+    """Return what fits, up to a hundred ids; without ids, without payloads. Raises as `Server.ask` does."""
     async with Server(url) as server:
         return await _listed(server, consumer=consumer, states=states, effect_ids=effect_ids, limit=limit)
 
@@ -73,16 +81,13 @@ async def mend_effects_on_server(
         if again:
             with anyio.move_on_after(timeout):
                 await _until_ended(server, effect_ids)
-        still: list[EffectRecord] = []
-        for ids in _in_parts(effect_ids):
-            still += await _listed(server, states=PARKED, effect_ids=ids, limit=IDS_AT_ONCE)
-        return released, still
+        return released, await _still_parked(server, effect_ids)
 
 
 async def resume_consumer_on_server(url: str, consumer: str) -> None:
     """Let a paused consumer send again; raises as `Server.ask` does."""
     async with Server(url) as server:
-        await server.ask("POST", f"/consumers/{quote(consumer, safe='')}/resume", Resumed)
+        await server.ask("POST", f"/consumers/{quote(consumer, safe='')}/resume", Resumed, body={})
 
 
 async def rebuild_on_server(url: str, *, back: bool, report: Report) -> Rebuilt:
@@ -101,7 +106,7 @@ async def rebuild_on_server(url: str, *, back: bool, report: Report) -> Rebuilt:
     async with Server(url) as server, anyio.create_task_group() as tasks:
         tasks.start_soon(look, server)
         params = {"back": "true"} if back else None
-        rebuilt = await server.ask("POST", "/rebuild", Rebuilt, params=params, waits=inf)
+        rebuilt = await server.ask("POST", "/rebuild", Rebuilt, params=params, body={}, waits=inf)
         tasks.cancel_scope.cancel()
     return rebuilt
 
@@ -113,6 +118,19 @@ async def _until_ended(server: Server, effect_ids: Sequence[str]) -> None:
             await anyio.sleep(BETWEEN_LOOKS)
 
 
+async def _still_parked(server: Server, effect_ids: Sequence[str]) -> list[EffectRecord]:
+    """Return those of these effects that are parked, without what was rendered: few of it are under way at a time."""
+    parked: list[EffectRecord] = []
+    for ids in _in_parts(effect_ids):
+        left = set(ids)
+        while found := await _listed(server, states=PARKED, effect_ids=sorted(left), limit=WHOLE_AT_ONCE):
+            parked += (structs.replace(effect, payload="") for effect in found)
+            left -= {effect.effect_id for effect in found}
+            if len(found) < WHOLE_AT_ONCE or not left:
+                break
+    return parked
+
+
 async def _listed(
     server: Server,
     *,
@@ -120,7 +138,7 @@ async def _listed(
     states: Collection[EffectState],
     effect_ids: Sequence[str],
     limit: int,
-) -> list[EffectRecord]:
+) -> Sequence[EffectRecord]:
     params = {"states": ",".join(states), "ids": ",".join(effect_ids), "limit": str(limit)}
     if consumer is not None:
         params["consumer"] = consumer

@@ -1,18 +1,22 @@
 """`twofold effects --url` and `twofold rebuild --url`: a server that goes on is seen to from outside."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from anyio import to_thread
 from twofold import Runtime
 from twofold.runtime.cli.exit_codes import ExitCode
+from twofold.runtime.client.operating import mend_effects_on_server
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount
 from tests.doubles.command_line import CommandLine, Finished
 from tests.doubles.refusing import Calls
+from tests.doubles.scripted_server import scripted_server
 from tests.doubles.served import served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -67,6 +71,49 @@ async def test_all_that_a_consumer_has_parked_is_tried_again(tmp_path: Path) -> 
     assert retried.out == "2 tried again, 0 parked once more\n"
     assert none_left.out == "0 tried again, 0 parked once more\n"
     assert len(calls.delivered) == 2
+
+
+RECORD = {"consumer": "mails", "position": 1, "ordinal": 0, "stream": "account-1", "attempts": 1} | {
+    "error": "no such number",
+    "result": None,
+    "changed": 1,
+}
+
+
+class Mails:
+    """A server with 250 parked mails; what is named by its id comes as rendered, a quarter of a megabyte each."""
+
+    def __init__(self) -> None:
+        self.ids = [f"{number:03}" for number in range(250)]
+        self.largest = 0
+        self.released: list[str] = []
+
+    def handle(self, head: bytes, body: bytes) -> tuple[bytes, bool]:
+        asked = httpx.URL(head.split()[1].decode()).params
+        if head.startswith(b"POST"):
+            self.released = json.loads(body)["effect_ids"]
+            return answer({"released": len(self.released)}), True
+        ids = asked["ids"].split(",") if asked["ids"] else []
+        found = [id_ for id_ in ids or self.ids if "parked" in asked["states"]][: int(asked["limit"])]
+        whole = {"payload": "x" * (1 << 18)} if ids else {}
+        told = answer({"effects": [RECORD | whole | {"effect_id": id_, "state": "parked"} for id_ in found]})
+        self.largest = max(self.largest, len(told))
+        return told, True
+
+
+def answer(body: object) -> bytes:
+    text = json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
+async def test_of_many_mails_that_are_parked_once_more_few_come_as_rendered_at_a_time() -> None:
+    mails = Mails()
+    async with scripted_server(mails.handle) as url:
+        released, still = await mend_effects_on_server(url, consumer="mails", effect_ids=(), again=True, timeout=30)
+    assert released == len(mails.released) == 250
+    assert [effect.effect_id for effect in still] == mails.ids
+    assert {effect.payload for effect in still} == {""}
+    assert mails.largest < 2 << 20
 
 
 async def test_what_is_not_there_is_told(tmp_path: Path) -> None:
