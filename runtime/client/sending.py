@@ -18,7 +18,7 @@ from ..send_summary import Summary, Tally
 from .answers import Told
 from .failures import NotTwofold, RequestRefused, ServerAway
 from .patience import Patience
-from .sent import Sent
+from .sent_line import SentLine
 from .server import Server
 
 __all__ = ["send"]
@@ -50,7 +50,7 @@ class Sender:
         self._interrupted = interrupted
         self._is_held_up = False
 
-    async def deliver(self, part: Sequence[Sent]) -> None:
+    async def deliver(self, part: Sequence[SentLine]) -> None:
         """Send `part` until each command of it has its answer, or a signal ends it.
 
         Raises:
@@ -68,7 +68,7 @@ class Sender:
             if left and not await self._pause(missed, has_moved_on):
                 return
 
-    async def _attempt(self, left: Sequence[Sent]) -> ServerAway:
+    async def _attempt(self, left: Sequence[SentLine]) -> ServerAway:
         """Send what is left of a part once, and return why some of it has no answer, for where that is so."""
         missed = ServerAway(f"{self._server.url} ended its answer early.")
         is_missed = False
@@ -180,12 +180,12 @@ async def _read(
             tasks.cancel_scope.cancel()
 
 
-async def _parts(blocks: MemoryObjectReceiveStream[bytes], interrupted: anyio.Event) -> AsyncIterator[list[Sent]]:
+async def _parts(blocks: MemoryObjectReceiveStream[bytes], interrupted: anyio.Event) -> AsyncIterator[list[SentLine]]:
     """Yield the lines in `blocks` as they come, as many at a time as are there, up to an interruption."""
-    reader, part, size = LineReader(), list[Sent](), 0
+    reader, part, size = LineReader(), list[SentLine](), 0
     async for block in blocks:
         for line in reader.feed(block):
-            part.append(Sent(line))
+            part.append(SentLine(line))
             size += part[-1].size
             if len(part) >= PART_LINES or size >= PART_BYTES:
                 yield part
@@ -195,6 +195,6 @@ async def _parts(blocks: MemoryObjectReceiveStream[bytes], interrupted: anyio.Ev
         if part and not blocks.statistics().current_buffer_used:
             yield part
             part, size = [], 0
-    part += map(Sent, reader.end())
+    part += map(SentLine, reader.end())
     if part and not interrupted.is_set():
         yield part

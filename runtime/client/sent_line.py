@@ -11,12 +11,12 @@ from ..send_summary import NoAnswer, Tally
 from .answers import Answer, Told, read_answer
 from .failures import ServerAway
 
-__all__ = ["Sent"]
+__all__ = ["SentLine"]
 
 encode = msgspec.json.Encoder().encode
 
 
-class Sent:
+class SentLine:
     """A line of the file, and its command under an id that it keeps, however often it is sent."""
 
     __slots__ = ("_answer", "_line", "_said", "_sent", "_text", "_times", "_type", "is_done")
