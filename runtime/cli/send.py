@@ -19,6 +19,7 @@ from ..runtime import Runtime
 from ..send_summary import LineAnswer, Summary
 from ..sending import send
 from ..wording import counted
+from .collector import rare_collections
 from .signals import at_a_signal
 
 __all__ = ["run_send", "run_send_to_server"]
@@ -36,7 +37,7 @@ async def run_send(
     began = time.monotonic()
     reading = anyio.CancelScope()
     async with at_a_signal(reading.cancel), Runtime(app, config) as runtime:
-        with _progress(source) as progress:
+        with rare_collections(), _progress(source) as progress:
             summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
         if settle and not summary.interrupted:
             with suppress(ProjectorHalted):  # the summary says so

@@ -1,16 +1,20 @@
 """`twofold send`: every line gets its answer under its number, and bad lines leave their neighbours alone."""
 
+import gc
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, ClassVar, cast
 
 import anyio
 import pytest
 from twofold import Config, Runtime
 from twofold.actors.definitions import Domain
+from twofold.runtime.cli.collector import THRESHOLD
 from twofold.runtime.cli.exit_codes import ExitCode
+from twofold.runtime.cli.send import run_send
 from twofold.runtime.command_lines import LONGEST_LINE, LineReader
 from twofold.runtime.config import DataSettings
 from twofold.runtime.sending import send
@@ -209,6 +213,27 @@ async def test_a_failed_device_ends_a_send_at_once_and_not_when_its_wait_runs_ou
             await send(
                 runtime, source, wait="handled", timeout=600, progress=lambda _: None, reading=anyio.CancelScope()
             )
+
+
+class Watched(io.FileIO):
+    """A file that notes how rarely cycles are looked for while it is read."""
+
+    thresholds: ClassVar[set[int]] = set()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.thresholds.add(gc.get_threshold()[0])
+        return super().read(size) or b""
+
+
+@pytest.mark.anyio
+async def test_cycles_are_looked_for_rarely_while_a_file_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "commands.ndjson"
+    file.write_bytes(reprice(1))
+    config, before = Config(data=DataSettings(dir=tmp_path / "data")), gc.get_threshold()
+    with Watched(file) as source, anyio.fail_after(30):
+        await run_send(app, config, cast(BinaryIO, source), wait="handled", timeout=30, settle=False, quiet=True)
+    assert Watched.thresholds == {THRESHOLD[0]}
+    assert gc.get_threshold() == before
 
 
 def test_a_rejected_command_is_an_answer_and_is_shown_with_its_line(shop: CommandLine) -> None:
