@@ -57,21 +57,23 @@ def pipeline(figure: Figure, measured: Measured) -> None:
 
 
 def http(figure: Figure, measured: Measured) -> None:
-    """Show the orders a second by way and connections, of both parties."""
+    """Show the orders a second by way and connections, of both parties; streams apart, for they are many more."""
     cells = grouped(measured.of_kind("pair"), "way", "connections")
-    axes = figure.subplots()
-    names = [f"{way}\n{connections}" for way, connections in cells]
-    ours = [
-        middle(some, lambda pair: pair["twofold"]["server"]["orders"] / seconds_until_handled(pair["twofold"]))
-        for some in cells.values()
-    ]
-    with_bare = [[pair for pair in some if pair["bare"] is not None] for some in cells.values()]
-    bare = [
-        middle(some, lambda pair: pair["bare"]["client"]["orders"] / pair["bare"]["client"]["seconds"])
-        for some in with_bare
-    ]
-    bars(axes, names, {"Twofold, until all are handled": ours, "bare endpoint": bare})
-    named(axes, "way and connections", "orders a second")
+    ones = {cell: some for cell, some in cells.items() if cell[0] != "stream"}
+    streams = {cell: some for cell, some in cells.items() if cell[0] == "stream"}
+    left, right = figure.subplots(1, 2, width_ratios=[3, 1])
+    for axes, shown, what in ((left, ones, "wait and connections"), (right, streams, "streams, connections")):
+        names = [f"{way}\n{connections}" if way != "stream" else f"{connections}" for way, connections in shown]
+        ours = [
+            middle(some, lambda pair: pair["twofold"]["server"]["orders"] / seconds_until_handled(pair["twofold"]))
+            for some in shown.values()
+        ]
+        clients = [[pair["bare"]["client"] for pair in some if pair["bare"] is not None] for some in shown.values()]
+        bare = [middle(some, lambda client: client["orders"] / client["seconds"]) for some in clients]
+        bars(axes, names, {"Twofold, until all are handled": ours, "bare endpoint": bare})
+        axes.tick_params(axis="x", labelsize=7)
+        named(axes, what, "orders a second")
+    right.get_legend().remove()
 
 
 def seconds_until_handled(party: Line) -> float:
@@ -144,18 +146,18 @@ def growth(figure: Figure, measured: Measured) -> None:
     kinds = grouped(measured.of_kind("size"), "ids")
     for ((ids,), sizes), colour in zip(kinds.items(), PALETTE, strict=False):
         chunks = [chunk for size in sizes for chunk in size["filling"]["chunks"]]
-        after = [chunk["after"] + chunk["commands"] for chunk in chunks]
+        after = [(chunk["after"] + chunk["commands"]) / 1e3 for chunk in chunks]
         per_second = [chunk["commands"] / chunk["cpu_seconds"] for chunk in chunks]
         rates.plot(after, per_second, ".", markersize=3, color=colour, label=f"ids {ids}")
     rates.set_ylim(bottom=0)
-    named(rates, "events in the folder", "commands a second of processor time")
+    named(rates, "thousands of events in the folder", "commands a second of processor time")
     sizes = next(iter(kinds.values()))
     parts = {"write_db": "write database", "log": "log", "read": "read database"}
     for (part, label), colour in zip(parts.items(), PALETTE, strict=False):
         held = [size["files"][part] / MEGABYTE for size in sizes]
-        files.plot([size["commands"] for size in sizes], held, "o-", color=colour, label=label)
+        files.plot([size["commands"] / 1e3 for size in sizes], held, "o-", color=colour, label=label)
     files.set_ylim(bottom=0)
-    named(files, "events in the folder", "MB on the disk")
+    named(files, "thousands of events in the folder", "MB on the disk")
 
 
 def written(figure: Figure, measured: Measured) -> None:
