@@ -5,6 +5,7 @@ is read no further, so nothing piles up here: a client reads while it sends, or 
 at a time.
 """
 
+from math import inf
 from typing import NamedTuple
 
 import anyio
@@ -41,6 +42,8 @@ ANSWER_BYTES = 32 << 10
 LINGERING = 1.0
 """Seconds for which a client that sends on is listened to after the last line."""
 
+encode = msgspec.json.Encoder().encode
+
 
 class Row(NamedTuple):
     """One line on its way to its answer."""
@@ -49,9 +52,6 @@ class Row(NamedTuple):
     size: int
     """About how many bytes it holds."""
     said: Posted | Problem
-
-
-encode = msgspec.json.Encoder().encode
 
 
 class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,12 +94,15 @@ class Exchange(Response):
         self._options = options
         self._correlation_id = correlation_id
         self._turns = Turns()
+        self._unanswered = 0
+        """Lines in the row: the reading adds to it, the answering takes from it. So with their bytes."""
         self._unanswered_bytes = 0
         self._answered = anyio.Event()
+        """Set by the answering after each line; renewed by the reading where it waits for room."""
         self._early_end: Problem | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        into, rows = anyio.create_memory_object_stream[Row](MOST_UNANSWERED)
+        into, rows = anyio.create_memory_object_stream[Row](inf)  # the reading waits for room before it hands over
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._read, into)
             has_begun = await self._answer_in_order(rows, send)
@@ -121,13 +124,15 @@ class Exchange(Response):
 
         async def hand_over(line: Line) -> None:
             nonlocal unanswered
-            row = await self._hand_over(line)
-            await _send(into, row)
-            unanswered = line.number + 1
-            self._unanswered_bytes += row.size
-            while self._unanswered_bytes > MOST_UNANSWERED_BYTES:
+            while self._unanswered >= MOST_UNANSWERED or self._unanswered_bytes > MOST_UNANSWERED_BYTES:
                 self._answered = anyio.Event()
                 await self._answered.wait()
+            row = await self._hand_over(line)
+            # Nothing ends the reading from here on: a command that was handed over is in the row, to be answered.
+            into.send_nowait(row)
+            unanswered = line.number + 1
+            self._unanswered += 1
+            self._unanswered_bytes += row.size
 
         with into:
             try:
@@ -184,23 +189,13 @@ class Exchange(Response):
                 ready += encode(told) + b"\n"
                 if not rows.statistics().current_buffer_used:
                     await flush()
+                self._unanswered -= 1
                 self._unanswered_bytes -= size
                 self._answered.set()
         return has_begun
 
     async def _begin(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-
-
-async def _send(into: MemoryObjectSendStream[Row], row: Row) -> None:
-    """Put `row` where it waits for its answer, at once if there is room.
-
-    To let others run at each line would have the validator log a few lines at a time, with a sync for each few.
-    """
-    try:
-        into.send_nowait(row)
-    except anyio.WouldBlock:
-        await into.send(row)
 
 
 async def _take_the_rest(receive: Receive) -> None:

@@ -24,11 +24,12 @@ async def served(
     *,
     open_stores: OpenStores | None = None,
     settings: HttpSettings | None = None,
+    readings: Readings | None = None,
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Runtime]]:
     """Serve `app`, the accounts unless given, on stores in memory unless given, on a port that is free."""
     runtime = Runtime(app or accounts_app(), config, open_stores=open_stores or MemoryFolder().open)
     settings = settings or HttpSettings(port=0)
-    bound, readings = bind(settings), Readings(settings.request_timeout)
+    bound, readings = bind(settings), readings or Readings(settings.request_timeout)
     host, port = bound.getsockname()[:2]
     async with (
         serving(bound, application(runtime, readings), readings, settings) as stop_serving,
