@@ -49,6 +49,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._is_in_body = False
         self._head_bytes = 0
+        """Bytes since the last block that held some of a body: of a head, or of fields behind a body."""
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
 
@@ -71,15 +72,23 @@ class Connection(HttpToolsProtocol):
             return
         if not self._is_in_body:
             self._limit_reading()
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         super().data_received(data)
-        if not self._is_in_body and self._head_bytes > LARGEST_HEAD:
+        if self._head_bytes > LARGEST_HEAD:
             self._refuse_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_bytes = 0  # of the blocks of bytes after the one in which it begins
         self._limit_reading()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_in_body:  # what comes behind a body is no field of its head, and nothing here asks for it
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._end_limit_of_reading()
@@ -159,7 +168,8 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse_head(self) -> None:
-        self._refuse(HEAD_TOO_LARGE, f"The head of the request has more than {LARGEST_HEAD} bytes.")
+        where = "Behind its body, the request has" if self._is_in_body else "The head of the request has"
+        self._refuse(HEAD_TOO_LARGE, f"{where} more than {LARGEST_HEAD} bytes.")
 
     def _refuse(self, kind: Kind, detail: str) -> None:
         """Answer in place of the application, and close.

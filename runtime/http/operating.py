@@ -73,6 +73,7 @@ class Operating:
 
     async def resume(self, request: Request) -> Response:
         """Let a paused consumer send again."""
+        require_type(request, "application/json")
         name = request.path_params["consumer"]
         await self._service.resume_consumer(name)
         return _answer({"resumed": name})
@@ -82,6 +83,7 @@ class Operating:
 
         A client that goes away ends nothing.
         """
+        require_type(request, "application/json")
         back = read_options(request, RebuildOptions).back
         return _answer(await (self._service.rebuild_back() if back else self._service.rebuild()))
 

@@ -83,6 +83,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
 
 
 MALFORMED = Kind("malformed", 400, "The request cannot be read")
+FOREIGN_ORIGIN = Kind("foreign-origin", 403, "The request was sent by a page of another site")
 UNKNOWN_COMMAND = Kind("unknown-command", 404, "There is no such command")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 UNKNOWN_OUTCOME = Kind("unknown-outcome", 404, "No outcome stands under this id")

@@ -195,6 +195,35 @@ async def test_a_head_behind_another_request_has_a_most_as_well() -> None:
         append.open()
 
 
+@pytest.mark.parametrize("block", [b"X-1: y\r\n" * 1_000, b"x" * 8_000])
+async def test_fields_behind_a_body_have_a_most(block: bytes) -> None:
+    async with served() as (client, runtime), connected(client) as raw:
+        await raw.send(opening("Transfer-Encoding: chunked", body=chunk(ADA) + b"0\r\n"))
+        await raw.send_until_it_is_cut_off(block)
+        assert runtime.readiness().log_end == 0
+
+
+async def test_fields_behind_a_body_that_are_too_many_are_told() -> None:
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(opening("Transfer-Encoding: chunked", body=chunk(ADA) + b"0\r\n"))
+        await turns()
+        for _ in range(9):
+            await raw.send(b"X-1: y\r\n" * 1_000)
+            await turns()
+        assert problem(await raw.answer()) == (431, "head-too-large")
+
+
+async def test_fields_behind_a_body_are_none_of_the_head() -> None:
+    fields = b"Content-Type: application/json\r\nIdempotency-Key: behind\r\n"
+    chunked = "Transfer-Encoding: chunked"
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(request("POST /commands/account.open", chunked, body=chunk(ADA) + b"0\r\n" + fields + b"\r\n"))
+        assert problem(await raw.answer()) == (415, "unsupported-media-type")
+        await raw.send(opening(chunked, body=chunk(ADA) + b"0\r\n" + fields + b"\r\n"))
+        told = (await raw.answer()).json()
+    assert (told["status"], told["command_id"] != "behind") == (202, True)
+
+
 async def test_a_head_may_have_all_that_it_may() -> None:
     async with served() as (client, _), connected(client) as raw:
         head = request("GET /healthz", "X: " + "x" * (LARGEST_HEAD - 500))

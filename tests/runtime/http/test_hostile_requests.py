@@ -225,3 +225,23 @@ async def test_a_hundred_megabytes_are_refused_before_they_are_taken(measured: b
 def resident() -> int:
     """Return how many bytes of memory this process has taken at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+HOSTS = {
+    "1234": 421,
+    ":80": 421,
+    "": 421,
+    "127.0.0.1.evil.example": 421,
+    "evil.example\r\nHost: 127.0.0.1": 400,
+    "127.0.0.1\r\nHost: 127.0.0.1": 400,
+    "LOCALHOST:1": 200,
+}
+
+
+async def test_no_host_is_the_servers_fault_and_two_are_none() -> None:
+    async with served() as (client, _), connected(client) as raw:
+        found = {}
+        for host in HOSTS:
+            await raw.send(request("GET /healthz", host=host))
+            found[host] = (await raw.answer()).status_code
+        assert found == HOSTS

@@ -5,7 +5,7 @@ import pytest
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.refusing import Calls
-from tests.doubles.served import served
+from tests.doubles.served import problem, served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -57,14 +57,14 @@ async def test_a_paused_consumer_is_resumed() -> None:
     calls, folder = Calls(), MemoryFolder()
     async with served(calls.app, open_stores=folder.open) as (client, _):
         await folder.effects.pause("calls", "access denied")
-        answer = await client.post("/consumers/calls/resume")
+        answer = await client.post("/consumers/calls/resume", json={})
         assert answer.json() == {"resumed": "calls"}
         assert (await folder.effects.consumers())["calls"].paused is None
 
 
 async def test_a_consumer_that_is_none_is_told_with_those_that_there_are() -> None:
     async with served(Calls().app) as (client, _):
-        answer = await client.post("/consumers/mails/resume")
+        answer = await client.post("/consumers/mails/resume", json={})
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:twofold:problem:unknown-consumer")
     assert "calls" in answer.json()["detail"]
 
@@ -72,8 +72,8 @@ async def test_a_consumer_that_is_none_is_told_with_those_that_there_are() -> No
 async def test_the_read_database_is_rebuilt_and_goes_back() -> None:
     async with served() as (client, _):
         await open_account(client, "1")
-        rebuilt = await client.post("/rebuild")
-        back = await client.post("/rebuild?back=true")
+        rebuilt = await client.post("/rebuild", json={})
+        back = await client.post("/rebuild?back=true", json={})
         progress = await client.get("/rebuild")
         query = await client.get("/queries/accounts")
     assert (rebuilt.json()["position"], rebuilt.json()["events"]) == (1, 1)
@@ -84,7 +84,7 @@ async def test_the_read_database_is_rebuilt_and_goes_back() -> None:
 
 async def test_where_there_is_no_way_back_that_is_told() -> None:
     async with served() as (client, _):
-        answer = await client.post("/rebuild?back=true")
+        answer = await client.post("/rebuild?back=true", json={})
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:twofold:problem:no-way-back")
 
 
@@ -120,3 +120,25 @@ async def test_a_list_that_makes_no_sense_is_refused(asked: dict[str, str]) -> N
     async with served() as (client, _):
         answer = await client.get("/effects", params=asked)
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:twofold:problem:malformed")
+
+
+CHANGING = "/rebuild", "/consumers/calls/resume", "/effects/retry", "/effects/discard", "/commands/account.open"
+
+
+@pytest.mark.parametrize("address", CHANGING)
+async def test_a_page_of_another_site_can_change_nothing(address: str) -> None:
+    async with served(Calls().app) as (client, runtime):
+        for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "https://localhost", ""):
+            answer = await client.post(address, json={}, headers={"Origin": origin})
+            assert problem(answer) == (403, "foreign-origin"), origin
+        for media_type in ({}, {"Content-Type": "text/plain"}):
+            assert problem(await client.post(address, headers=media_type)) == (415, "unsupported-media-type")
+        assert runtime.rebuilding() is None
+        assert runtime.readiness().log_end == 0
+
+
+async def test_a_page_of_this_server_may_ask_it() -> None:
+    async with served() as (client, _):
+        own = f"http://{client.base_url.host}:{client.base_url.port}"
+        answer = await client.post("/rebuild", json={}, headers={"Origin": own})
+    assert answer.status_code == 200

@@ -123,9 +123,9 @@ OF_ONE_SERVER: dict[str, tuple[Ask_, int, str]] = {
     "no such category": (get("/streams/nothing"), 404, "unknown-stream"),
     "no such version": (get("/streams/account-1?version=9"), 404, "unknown-version"),
     "no outcome": (get("/outcomes/nothing"), 404, "unknown-outcome"),
-    "no such consumer": (post("/consumers/nothing/resume"), 404, "unknown-consumer"),
+    "no such consumer": (post("/consumers/nothing/resume", json={}), 404, "unknown-consumer"),
     "an effect that is none": (post("/effects/retry", json={"effect_ids": ["nothing"]}), 409, "wrong-effect-state"),
-    "a way back to nothing": (post("/rebuild?back=true"), 409, "no-way-back"),
+    "a way back to nothing": (post("/rebuild?back=true", json={}), 409, "no-way-back"),
     "another method": (get("/commands/account.open"), 405, "method-not-allowed"),
     "an id again": (
         post("/commands/account.open", json=ADA, headers={"Idempotency-Key": "first"}),
@@ -140,6 +140,7 @@ OF_ONE_SERVER: dict[str, tuple[Ask_, int, str]] = {
     ),
     "too much": (post("/commands/account.deposit", json=deposit("x" * (1 << 20))), 413, "too-large"),
     "another media type": (post("/commands/account.open", content=b"{}"), 415, "unsupported-media-type"),
+    "a page of another site": (get("/healthz", headers={"Origin": "http://evil.example"}), 403, "foreign-origin"),
     "another host": (get("/healthz", headers={"Host": "evil.example"}), 421, "misdirected"),
     "a validator's no": (post("/commands/account.deposit", json=deposit("bad")), 422, "refused"),
     "a schema's no": (post("/commands/account.deposit", json={}), 422, "refused"),
@@ -347,7 +348,7 @@ async def filled_anew(tmp_path: Path) -> httpx.Response:
 
 @apart("a second rebuild", 409, "rebuild-under-way")
 async def second_rebuild(tmp_path: Path) -> httpx.Response:
-    return await while_it_is_filled_anew(tmp_path, post("/rebuild"))
+    return await while_it_is_filled_anew(tmp_path, post("/rebuild", json={}))
 
 
 async def while_it_is_filled_anew(tmp_path: Path, ask: Ask_) -> httpx.Response:
@@ -407,7 +408,7 @@ async def failed_rebuild(_folder: Path) -> httpx.Response:
 
     async with served(app_with_a_projection(project)) as (client, _):
         await client.post("/commands/account.open?wait=projected", json=ADA)
-        return await client.post("/rebuild")
+        return await client.post("/rebuild", json={})
 
 
 @apart("a handler that is slow", 504, "timed-out")
