@@ -11,12 +11,13 @@ from msgspec import Raw, Struct
 
 from ..stores.records import Fault
 
-__all__ = ["LONGEST_LINE", "CommandLine", "Line", "LineReader", "blocks"]
+__all__ = ["LONGEST_LINE", "READ_AT_ONCE", "CommandLine", "Line", "LineReader", "blocks"]
 
 LONGEST_LINE = 16 << 20
 """The most bytes of a line in a file; a longer one is refused and skipped."""
+READ_AT_ONCE = 256 << 10
+"""The most bytes of a block."""
 
-_READ_AT_ONCE = 256 << 10
 _FORM = '{"type": NAME, "id": ID, "data": {…}}'
 
 
@@ -94,9 +95,9 @@ async def blocks(source: BinaryIO, progress: Callable[[int], None]) -> AsyncIter
     while True:
         if may_be_silent:
             await wait_readable(descriptor)
-            block = os.read(descriptor, _READ_AT_ONCE)
+            block = os.read(descriptor, READ_AT_ONCE)
         else:
-            block = await to_thread.run_sync(source.read, _READ_AT_ONCE)
+            block = await to_thread.run_sync(source.read, READ_AT_ONCE)
         if not block:
             return
         progress(len(block))

@@ -1,17 +1,28 @@
-"""Sending a file of commands: newline-delimited JSON in, one answer a line, a summary in the end."""
+"""Sending a file of commands: newline-delimited JSON in, one answer a line, a summary in the end.
+
+Reading, posting and answering are three tasks, so that the pipeline never runs dry while some commands wait for their
+answers. What is under way is counted in blocks of the file, which bounds its bytes whatever the lines are.
+"""
 
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from anyio import CancelScope, create_memory_object_stream, create_task_group
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..actors.submission import JsonCommand, Stage
 from .command_lines import Line, LineReader, blocks
 from .runtime import Runtime
 from .send_summary import Summary, Tally
+from .submitting import Posted
 
 __all__ = ["send"]
+
+BLOCKS_AHEAD = 2
+"""Blocks of the file whose commands are under way behind the one that is being answered."""
+
+PostedLine: TypeAlias = tuple[Line, Posted | None]
+"""A line, and its command on the way to its answer, if it is one."""
 
 
 async def send(
@@ -31,31 +42,34 @@ async def send(
     tally = Tally()
     lines = LineReader()
 
-    async def submit(chunk: list[Line]) -> None:
-        commands = [(line, line.command) for line in chunk if line.command is not None]
-        answers = await runtime.submit_many(
-            [JsonCommand(command.type, bytes(command.data)) for _, command in commands],
-            command_ids=[command.id for _, command in commands],
-            wait=wait,
-            timeout=timeout,
-        )
-        by_line = dict(zip((line.number for line, _ in commands), answers, strict=True))
-        for line in chunk:
-            tally.count(line, by_line.get(line.number))
-
     async def read(into: MemoryObjectSendStream[bytes]) -> None:
         with into, reading:
             async for block in blocks(source, progress):
                 await into.send(block)
 
+    async def post(from_: MemoryObjectReceiveStream[bytes], into: MemoryObjectSendStream[list[PostedLine]]) -> None:
+        with into, from_:
+            async for block in from_:
+                await into.send([await hand_over(line) for line in lines.feed(block)])
+            if not reading.cancelled_caught:
+                await into.send([await hand_over(line) for line in lines.end()])
+
+    async def hand_over(line: Line) -> PostedLine:
+        command = line.command
+        if command is None:
+            return line, None
+        said = JsonCommand(command.type, bytes(command.data))
+        return line, await runtime.post(said, command_id=command.id, wait=wait, timeout=timeout)
+
     into, read_blocks = create_memory_object_stream[bytes]()
+    post_into, sent = create_memory_object_stream[list[PostedLine]](BLOCKS_AHEAD)
     async with create_task_group() as tasks:
         tasks.start_soon(read, into)
-        with read_blocks:
-            async for block in read_blocks:
-                await submit(list(lines.feed(block)))
-    if not reading.cancelled_caught:
-        await submit(list(lines.end()))
+        tasks.start_soon(post, read_blocks, post_into)
+        with sent:
+            async for block in sent:
+                for line, posted in block:
+                    tally.count(line, None if posted is None else await posted.answer())
     summary = tally.result()
     summary.interrupted = reading.cancelled_caught
     return summary

@@ -15,7 +15,7 @@ from twofold.actors.definitions import Domain
 from twofold.runtime.cli.collector import THRESHOLD
 from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.cli.send import run_send
-from twofold.runtime.command_lines import LONGEST_LINE, LineReader
+from twofold.runtime.command_lines import LONGEST_LINE, READ_AT_ONCE, LineReader
 from twofold.runtime.config import DataSettings
 from twofold.runtime.sending import send
 from twofold.runtime.stores import Stores, open_folder
@@ -27,6 +27,7 @@ from examples.shop.domain import app
 from tests.doubles.command_line import CommandLine, Finished
 from tests.doubles.killed_stores import Beside
 from tests.doubles.pipe import Pipe
+from tests.doubles.waiting import until
 
 
 @pytest.fixture
@@ -213,6 +214,32 @@ async def test_a_failed_device_ends_a_send_at_once_and_not_when_its_wait_runs_ou
             await send(
                 runtime, source, wait="handled", timeout=600, progress=lambda _: None, reading=anyio.CancelScope()
             )
+
+
+@pytest.mark.anyio
+async def test_commands_go_in_while_those_before_them_wait_for_their_answers(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def waiting_for_the_next_block(config: Config, domain: Domain) -> AsyncIterator[Stores]:
+        async def commit(commit: Commit) -> None:
+            await until(lambda: runtime.readiness().log_end > in_first_block)
+            await events.commit(commit)
+
+        async with open_folder(config, domain) as stores:
+            events = stores.events
+            yield stores._replace(events=cast(EventStore, Beside(events, "commit", commit)))
+
+    text = b"".join(reprice(number) + b"\n" for number in range(4_000))
+    in_first_block = text[: READ_AT_ONCE + 1].count(b"\n")
+    assert in_first_block < 3_500
+    file = tmp_path / "commands.ndjson"
+    file.write_bytes(text)
+    config = Config(data=DataSettings(dir=tmp_path / "data"))
+    with file.open("rb") as source, anyio.fail_after(60):
+        async with Runtime(app, config, open_stores=waiting_for_the_next_block) as runtime:
+            summary = await send(
+                runtime, source, wait="handled", timeout=60, progress=lambda _: None, reading=anyio.CancelScope()
+            )
+    assert summary.outcomes == {"handled": 4_000}
 
 
 class Watched(io.FileIO):
