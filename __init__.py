@@ -30,7 +30,7 @@ from .actors.submission import (
 )
 from .runtime.app import App
 from .runtime.config import Config, ConfigError
-from .runtime.effects import LedgerGone, UnknownConsumerName
+from .runtime.effects import ConsumerHalted, LedgerGone, UnknownConsumerName
 from .runtime.failures import CoreFailed, NotRunning
 from .runtime.history import NoSuchVersion, RecordedEvent, StreamState, UnknownStream
 from .runtime.queries import (
@@ -74,6 +74,7 @@ __all__ = [
     "CommandRefused",
     "Config",
     "ConfigError",
+    "ConsumerHalted",
     "Context",
     "CoreFailed",
     "Corruption",

@@ -81,6 +81,10 @@ class EffectConsumer(Actor[EventRecord]):
         return self._sender.paused
 
     async def start(self) -> None:
+        async with self._quiet.mending:
+            await self._restore()
+
+    async def _restore(self) -> None:
         found = await self._ledger.open_consumer(self._definition.name, self._start)
         self.cursor, self._sender.paused = found.cursor, found.paused
         if found.paused is not None:

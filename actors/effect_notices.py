@@ -27,7 +27,7 @@ class EffectNotices:
 
     def paused(self, reason: str) -> None:
         """Say that nothing of the consumer is sent until somebody helps."""
-        then = f"mend the access, stop this process, then: twofold effects resume {self._consumer}"
+        then = f"mend the access, then: twofold effects resume {self._consumer}, with --url where the process goes on"
         _log.error("consumer paused", consumer=self._consumer, reason=reason, next=then)
 
     def parked(self, effect_id: str, reason: str | None) -> None:

@@ -179,18 +179,20 @@ class EffectSender:
         name = self._definition.name
         pauses = [delivery.error for delivery in deliveries if isinstance(delivery, Paused)]
         slow = [delivery for delivery in deliveries if isinstance(delivery, TryAgain) and delivery.slow_down]
-        if pauses:
-            why = storable_reason(pauses[0])
-            if self.paused is None:
-                self._notices.paused(why)
-            self.paused = why
         if slow:
             self._slowed += 1
             pause = slow[0].after or self._definition.retry.delay(self._slowed, self._random)
             self._not_before = max(self._not_before, self._clock.monotonic() + pause)
             await self._space.write(lambda: self._ledger.hold(name, on_the_wall(self._clock, pause)))
         if pauses:
-            await self._space.write(lambda: self._ledger.pause(name, self.paused))
+            await self._pause(storable_reason(pauses[0]))
+
+    async def _pause(self, why: str) -> None:
+        async with self._quiet.mending:
+            await self._space.write(lambda: self._ledger.pause(self._definition.name, why))
+            if self.paused is None:
+                self._notices.paused(why)
+            self.paused = why
 
     async def _until_changed(self) -> None:
         if self._changed.is_set():

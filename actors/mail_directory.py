@@ -8,7 +8,7 @@ written together: each file is synced, and the folder once for all of them.
 from collections.abc import Sequence
 from pathlib import Path
 
-from anyio import Lock, to_thread
+from anyio import CancelScope, Lock, to_thread
 
 from ..stores.errors import DiskFull, StorageFailed
 from ..stores.files import Files, place_file
@@ -43,7 +43,10 @@ class DirectoryTransport:
         async with self._turn:
             if not own.is_over:  # the first of those that wait writes for all of them
                 batch, self._waiting = self._waiting, []
-                await to_thread.run_sync(self._write, batch)
+                with CancelScope(shield=True):  # others wait for it, and would take what was not begun for done
+                    await to_thread.run_sync(self._write, batch)
+        if not own.is_over:
+            raise MailFailed(TryAgain(f"{self._outbox}: whoever wrote this mail along was cut off before it began"))
         if own.error is not None:
             raise MailFailed(TryAgain(f"{self._outbox}: {own.error}", slow_down=True)) from own.error
         return MailReport(accepted=dict.fromkeys(mail.recipients, f"written to {self._file_of(mail).name}"))

@@ -13,6 +13,8 @@ class Quiet:
     def __init__(self) -> None:
         self.rendered = Watermark()
         """How far the consumer's effects are in the ledger."""
+        self.mending = anyio.Lock()
+        """Held where an operator's hand would meet a start, or a pause: what one writes the other has read."""
         self._is_quiet = anyio.Event()
 
     def note(self, *, quiet: bool) -> None:

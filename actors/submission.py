@@ -200,12 +200,14 @@ class Submission:
 
     def accepted(self, offset: Offset) -> None:
         """Note that the command is durable, which answers a sender who waits for no more."""
+        self.command = None  # the log has it
         self.offset = offset
         if self.wait == "accepted":
             self.reply.give(self.receipt("accepted"))
 
     def handled(self, outcome: Outcome) -> None:
         """Note what became of the command, which answers a sender who waits for no more."""
+        self.command = None  # likewise
         self.offset, self.outcome = outcome.offset, outcome
         if self.wait != "projected" or outcome.position == 0:
             self.reply.give(self.receipt("handled" if self.wait != "projected" else "projected"))

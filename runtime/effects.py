@@ -1,6 +1,7 @@
 """The consumers of effects of one runtime: registered, wired to their deliverers, awaited and mended."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, TypeAlias, cast
 
 import anyio
@@ -25,7 +26,7 @@ from ..stores.records import Position
 from .config import Config
 from .stores import Stores
 
-__all__ = ["Effects", "LedgerGone", "UnknownConsumerName"]
+__all__ = ["ConsumerHalted", "Effects", "LedgerGone", "UnknownConsumerName"]
 
 MakeRole: TypeAlias = Callable[..., Role]
 
@@ -47,6 +48,16 @@ class UnknownConsumerName(TwofoldError):
     def __init__(self, name: str, known: Collection[str]) -> None:
         self.name = name
         super().__init__(f"No consumer is called {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
+
+
+class ConsumerHalted(TwofoldError):
+    """A consumer failed again and again, and is not replaced any more."""
+
+    def __init__(self, name: str, failure: object) -> None:
+        self.name, self.failure = name, failure
+        super().__init__(
+            f"The consumer {name} is halted: {failure}. Nothing is lost; mend the cause, then restart the process."
+        )
 
 
 class Effects:
@@ -112,12 +123,19 @@ class Effects:
     async def release(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Take parked effects out of their parking, to be tried `again` or given up, and return how many.
 
-        What is tried again and was never rendered, because that failed, is rendered now.
+        What is tried again and was never rendered, because that failed, is rendered now. A consumer that is just
+        being replaced takes it up all the same.
 
         Raises:
             WrongEffectState: one of them is not parked; none was released.
             UnknownEvent: one is to be rendered whose event's type is not registered; none was released.
         """
+        async with AsyncExitStack() as stack:
+            for quiet in self._quiet.values():
+                await stack.enter_async_context(quiet.mending)
+            return await self._release(effect_ids, again=again)
+
+    async def _release(self, effect_ids: Sequence[str], *, again: bool) -> int:
         state: EffectState = "pending" if again else "discarded"
         found = await self._stores.effects.payloads(effect_ids) if again else {}
         rendered = await render_anew(self._domain, self._stores.events, found.values())
@@ -127,15 +145,31 @@ class Effects:
         return released
 
     async def resume(self, name: str) -> None:
-        """Let a paused consumer send again.
+        """Let a paused consumer send again; one that is just being replaced does so all the same.
 
         Raises:
             UnknownConsumerName: there is none of that name.
+            ConsumerHalted: no actor is there that could send.
         """
         if name not in self._roles:
             raise UnknownConsumerName(name, self._roles)
-        await self._stores.effects.pause(name, None)
-        cast(EffectConsumer, self._roles[name].actor).resume()
+        if self._roles[name].state == "halted":
+            raise ConsumerHalted(name, self._roles[name].failure)
+        async with self._quiet[name].mending:
+            await self._stores.effects.pause(name, None)
+            cast(EffectConsumer, self._roles[name].actor).resume()
+
+    def troubles(self) -> list[str]:
+        """Return which consumers send nothing until somebody helps, and why, a sentence each."""
+        troubles = []
+        for name, role in self._roles.items():
+            paused = cast(EffectConsumer, role.actor).paused
+            if role.state == "halted":
+                troubles.append(str(ConsumerHalted(name, role.failure)))
+            elif paused is not None:
+                then = f"Mend the access, then: twofold effects resume {name}"
+                troubles.append(f"The consumer {name} is paused: {paused}. {then}")
+        return troubles
 
     async def settled(self, head: Position) -> None:
         """Return once the effects of all events up to `head` are done, or wait for somebody's help."""
@@ -155,9 +189,15 @@ class Effects:
                 tasks.start_soon(stop, name, role)
 
     async def close(self) -> None:
-        """Close what the deliverers keep open."""
+        """Close what the deliverers keep open, all of it; what went wrong with one is raised in the end."""
+        errors: list[Exception] = []
         for deliverer in self._deliverers.values():
-            await deliverer.close()
+            try:
+                await deliverer.close()
+            except Exception as error:  # noqa: BLE001 - the others are closed first
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def _settled(self, name: str, head: Position) -> None:
         async def wait() -> None:

@@ -55,6 +55,7 @@ class Lifecycle:
                 self._pipeline = Pipeline(self._domain, self._config, self._clock, self._stores, self._head_at_open)
                 await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
                 self._announcements.started(self._pipeline.progress())
+                stack.push_async_callback(self._stop)  # the first at the end; all else is closed whatever it raises
                 self._stack = stack.pop_all()
         except BaseExceptionGroup as group:
             raise failure_of(group) from group
@@ -64,8 +65,6 @@ class Lifecycle:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        with CancelScope(shield=True), self._announcements.stopping(self._pipeline.progress):
-            await self._pipeline.stop(self._stop_limit)
         try:
             return await self._stack.__aexit__(kind, error, traceback)
         except BaseExceptionGroup as group:
@@ -78,6 +77,10 @@ class Lifecycle:
             return False  # the block's own error passes through as it is
         finally:
             self._is_running = False
+
+    async def _stop(self) -> None:
+        with CancelScope(shield=True), self._announcements.stopping(self._pipeline.progress):
+            await self._pipeline.stop(self._stop_limit)
 
     @property
     def _at_work(self) -> Pipeline:

@@ -142,7 +142,8 @@ class Pipeline:
             self.refuse_while_filling()
         except Rebuilding as rebuilding:
             troubles.append(str(rebuilding))
-        return Readiness(not troubles, tuple(troubles), **structs.asdict(self.progress()))
+        effects = tuple(self.effects.troubles())
+        return Readiness(not troubles, tuple(troubles), effects, **structs.asdict(self.progress()))
 
     def statistics(self) -> Sequence[RoleStatistics]:
         """Return how each role is doing, at this moment."""

@@ -11,11 +11,13 @@ __all__ = ["NOT_RUNNING", "Readiness", "troubles_of"]
 
 
 class Readiness(Struct, frozen=True):
-    """Whether everything is at work, and how far it is."""
+    """Whether commands are taken and queries answered as of now, and how far everything is."""
 
     ready: bool
     troubles: tuple[str, ...] = ()
-    """What is not as it should be, a sentence each."""
+    """What keeps commands or queries from being answered as they should be, a sentence each."""
+    effects: tuple[str, ...] = ()
+    """Which consumers of effects are halted or paused, and why: commands and queries go on without them."""
     log_end: Offset = 0
     handled: Offset = 0
     head: Position = 0

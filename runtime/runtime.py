@@ -226,6 +226,7 @@ class Runtime(Lifecycle):
 
         Raises:
             UnknownConsumerName: there is none of that name.
+            ConsumerHalted: it failed for good, and only a restart of the process helps.
         """
         await self._at_work.effects.resume(name)
 

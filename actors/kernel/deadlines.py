@@ -6,6 +6,7 @@ so a queue for each length and one timer for its earliest will do.
 """
 
 from collections import deque
+from math import ceil, floor, log10
 from typing import Protocol
 
 from .clock import Clock
@@ -27,35 +28,55 @@ class Wait(Protocol):
 
 
 class Deadlines:
-    """Expires each wait that lasts too long."""
+    """Expires each wait that lasts too long: in its time, or up to a hundredth of that later."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queues: dict[float, deque[tuple[float, Wait]]] = {}
-        self._full_at: dict[float, int] = {}
+        self._count = 0
+        """How many waits are kept, the ended ones included."""
+        self._full_at = _FEW
 
     def add(self, wait: Wait, seconds: float) -> None:
         """Have `wait` expired in `seconds`, unless it has ended by then."""
         queue = self._queues.get(seconds)
         if queue is None:
+            seconds = _on_the_grid(seconds)
+            queue = self._queues.get(seconds)
+        if queue is None:
             queue = self._queues[seconds] = deque()
-            self._full_at[seconds] = _FEW
             self._clock.call_later(seconds, lambda: self._sweep(seconds))
         queue.append((self._clock.monotonic() + seconds, wait))
-        if len(queue) > self._full_at[seconds]:
+        self._count += 1
+        if self._count > self._full_at:
+            self._drop_ended()
+
+    def _drop_ended(self) -> None:
+        """Keep none of those that have ended; an empty queue goes when its timer comes."""
+        for queue in self._queues.values():
             lasting = [entry for entry in queue if not entry[1].ended]
             queue.clear()
             queue.extend(lasting)
-            self._full_at[seconds] = max(_FEW, 2 * len(queue))
+        self._count = sum(map(len, self._queues.values()))
+        self._full_at = max(_FEW, 2 * self._count)
 
     def _sweep(self, seconds: float) -> None:
         queue = self._queues[seconds]
         now = self._clock.monotonic()
         while queue and (queue[0][0] <= now or queue[0][1].ended):
             wait = queue.popleft()[1]
+            self._count -= 1
             if not wait.ended:
                 wait.expire()
         if queue:
             self._clock.call_later(queue[0][0] - now, lambda: self._sweep(seconds))
         else:
-            del self._queues[seconds], self._full_at[seconds]
+            del self._queues[seconds]
+
+
+def _on_the_grid(seconds: float) -> float:
+    """Return the next length on a grid of a hundredth, so that lengths of all kinds share few queues and timers."""
+    if seconds <= 0:
+        return 0.0
+    step = 10.0 ** (floor(log10(seconds)) - 2)
+    return round(ceil(round(seconds / step, 6)) * step, 9)

@@ -3,11 +3,14 @@
 import errno
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from twofold.actors.delivery import Delivered, Refused, TryAgain
 from twofold.actors.email import Email
 from twofold.actors.mail_directory import DirectoryTransport
+from twofold.actors.mail_message import Mail
 from twofold.actors.mail_settings import MailSettings
 from twofold.actors.mailer import Mailer, open_mailer
 
@@ -125,3 +128,24 @@ async def test_a_mail_that_cannot_be_read_parks_and_its_neighbours_go(outbox: Pa
     deliveries = await open_mailer(MailSettings(), outbox).deliver([broken, effect(name="a")])
     assert [type(each) for each in deliveries] == [Refused, Delivered]
     assert names_in(outbox) == ["a.eml"]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_mail_that_counts_as_written_is_there_whoever_else_was_cut_off(outbox: Path, turns: int) -> None:
+    transport = DirectoryTransport(outbox)
+    written: list[str] = []
+
+    async def send(name: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            await transport.send(Mail(name, "a@example.com", ("b@example.com",), b"hello"))
+            written.append(f"{name}.eml")
+
+    async with anyio.create_task_group() as tasks:
+        first = anyio.CancelScope()
+        tasks.start_soon(send, "first", first)
+        for name in ("second", "third"):
+            tasks.start_soon(send, name, anyio.CancelScope())
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+        first.cancel()
+    assert {"second.eml", "third.eml"} <= set(written) <= set(names_in(outbox))

@@ -150,3 +150,18 @@ async def test_those_whose_command_was_never_appended_are_told_that_they_may_try
         "asks": Stopping,
         "waits in the mailbox": Stopping,
     }
+
+
+async def test_what_fails_while_stopping_leaves_nothing_open(tmp_path: Path) -> None:
+    config = Config(data=DataSettings(dir=tmp_path / "data"))
+    runtime = Runtime(accounts_app(), config)
+
+    async def fail() -> None:
+        raise LookupError("no such deliverer")
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        async with runtime:
+            runtime._pipeline.effects.close = fail  # type: ignore[method-assign]
+    assert raised.value.subgroup(LookupError) is not None
+    async with Runtime(accounts_app(), config) as again:
+        assert again.readiness().ready
