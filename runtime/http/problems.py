@@ -36,7 +36,7 @@ from ...stores.errors import (
     WrongEffectState,
 )
 from ...stores.records import Fault, Offset, Position
-from ..effects import UnknownConsumerName
+from ..effects import ConsumerHalted, UnknownConsumerName
 from ..failures import NotRunning
 from ..history import NoSuchVersion, UnknownStream
 from ..queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed, Rebuilding, UnknownQuery
@@ -126,6 +126,7 @@ BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     NoSuchVersion: Kind("unknown-version", 404, "The stream has no such version"),
     UnreadableStream: Kind("unreadable-stream", 500, "The stream cannot be read"),
     UnknownConsumerName: Kind("unknown-consumer", 404, "There is no such consumer"),
+    ConsumerHalted: Kind("consumer-halted", 409, "The consumer failed for good"),
     WrongEffectState: Kind("wrong-effect-state", 409, "An effect is not in the state that this needs"),
     RebuildUnderWay: Kind("rebuild-under-way", 409, "The read database is being rebuilt already"),
     NoPreviousGeneration: Kind("no-way-back", 409, "There is no generation to go back to"),

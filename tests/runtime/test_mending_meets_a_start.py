@@ -39,8 +39,8 @@ class SlowStart:
         folder.effects.unfinished = self._slowly  # type: ignore[method-assign]
         folder.effects.record = self._badly  # type: ignore[method-assign]
 
-    async def _slowly(self, *given: Any) -> Sequence[EffectRecord]:
-        page = await self._read(*given)
+    async def _slowly(self, consumer: str, after: tuple[int, int], limit: int) -> Sequence[EffectRecord]:
+        page = await self._read(consumer, after, limit)
         if page and not self.goes_on.is_set():
             self.has_read.set()
             await self.goes_on.wait()

@@ -2,6 +2,8 @@
 
 import httpx
 import pytest
+from twofold import Config
+from twofold.runtime.config import SupervisionSettings
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.refusing import Calls
@@ -142,3 +144,18 @@ async def test_a_page_of_this_server_may_ask_it() -> None:
         own = f"http://{client.base_url.host}:{client.base_url.port}"
         answer = await client.post("/rebuild", json={}, headers={"Origin": own})
     assert answer.status_code == 200
+
+
+async def test_a_halted_consumer_is_seen_and_commands_go_on() -> None:
+    folder = MemoryFolder()
+    once = Config(supervision=SupervisionSettings(backoff_first=0.001, backoff_longest=0.001, restarts=1))
+
+    async def never(*_: object, **__: object) -> None:
+        raise RuntimeError("the ledger is gone")
+
+    async with served(Calls().app, once, open_stores=folder.open) as (client, runtime):
+        folder.effects.record = never  # type: ignore[method-assign]
+        await open_account(client, "1")
+        await runtime.settled()
+        ready = await client.get("/readyz")
+        assert (ready.status_code, len(ready.json()["effects"])) == (200, 1)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from twofold import App, Ask, Config, Context, EventMeta, ReadDb, Reject, Runtime, Statement
 from twofold.actors.kernel.supervisor import cause_of
-from twofold.runtime.config import DataSettings, HttpSettings, QuerySettings, ValidatorSettings
+from twofold.runtime.config import DataSettings, HttpSettings, QuerySettings, SupervisionSettings, ValidatorSettings
 from twofold.runtime.http.problems import kinds
 from twofold.runtime.stores import open_folder
 from twofold.runtime.testing import MemoryFolder
@@ -34,6 +34,7 @@ from tests.doubles.accounts import (
 )
 from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import connected, request
+from tests.doubles.refusing import Calls
 from tests.doubles.served import problem, served
 from tests.doubles.waiting import until
 
@@ -224,6 +225,20 @@ async def too_many(_folder: Path) -> httpx.Response:
         await raw.send(request("GET /healthz"))
         assert (await raw.answer()).status_code == 200
         return await client.get("/healthz")
+
+
+@apart("a consumer that failed for good", 409, "consumer-halted")
+async def halted_consumer(_folder: Path) -> httpx.Response:
+    folder, once = MemoryFolder(), SupervisionSettings(backoff_first=0.001, backoff_longest=0.001, restarts=1)
+
+    async def never(*_: object, **__: object) -> None:
+        raise RuntimeError("the ledger is gone")
+
+    async with served(Calls().app, Config(supervision=once), open_stores=folder.open) as (client, runtime):
+        folder.effects.record = never  # type: ignore[method-assign]
+        await client.post("/commands/account.open?wait=projected", json=ADA)
+        await runtime.settled()
+        return await client.post("/consumers/calls/resume", json={})
 
 
 @apart("an event that does not fold", 500, "unreadable-stream")
