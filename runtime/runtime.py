@@ -188,7 +188,11 @@ class Runtime(Lifecycle):
         return self._pipeline.readiness() if self._is_running else NOT_RUNNING
 
     def asgi(self) -> "ASGIApp":
-        """Return the HTTP interface as an application to mount in another one, or to serve, while this runs."""
+        """Return the HTTP interface as an application to mount in another one, or to serve, while this runs.
+
+        Nobody tells it that the server around it stops: a row of commands that is still being read then ends by itself
+        once this runtime has stopped, or after the time for which a client may be silent.
+        """
         from .http.application import application  # noqa: PLC0415 - Starlette loads on first use
 
         return application(self)

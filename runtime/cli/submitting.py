@@ -11,6 +11,7 @@ import click
 from ...actors.submission import Stage
 from ..app import App
 from ..config import Config, load_domain
+from ..http_terms import LONGEST_WAIT
 from ..send_summary import Summary
 from .command import as_json_flag, configured, service, show, url_option
 from .exit_codes import ExitCode
@@ -18,8 +19,6 @@ from .run import run_server
 from .send import run_send, run_send_to_server
 
 __all__ = ["run", "send"]
-
-LONGEST_WAIT = 3600.0
 
 
 @click.command(short_help="Serve the domain over HTTP on this machine.")

@@ -6,11 +6,11 @@ from msgspec import Struct
 
 from ...actors.submission import CommandIdReused, CommandRefused, Receipt, Stage
 from ...stores.records import Fault, Offset, Outcome, OutcomeStatus, Position, StreamId, Version
+from ..http_terms import TYPE_PREFIX
 from ..send_summary import NoAnswer
 
 __all__ = ["Answer", "Told", "read_answer"]
 
-TYPE_PREFIX = "urn:twofold:problem:"
 OUTCOMES: dict[str, OutcomeStatus] = {"rejected": "rejected", "version-conflict": "conflict", "failed": "failed"}
 """Problems that are a command's outcome."""
 PASSES = (408, 429, 502, 503, 504, 507)

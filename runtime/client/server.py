@@ -13,7 +13,8 @@ from msgspec import Raw, Struct
 
 from ...actors.submission import Stage
 from ...stores.records import Position
-from .answers import PASSES, TYPE_PREFIX, Told
+from ..http_terms import TYPE_PREFIX
+from .answers import PASSES, Told
 from .failures import AnswerTooLarge, NotTwofold, RequestRefused, ServerAway
 
 __all__ = ["Server"]

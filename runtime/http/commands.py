@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from ...actors.admission import LARGEST_COMMAND
 from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
 from ..submitting import AnswerToCommand
+from .json_answer import answer_json
 from .problems import Problem, answer_problem
 from .requests import Readings, Seconds, read_body, read_options, require_type, text_header
 from .service import Service
@@ -62,4 +62,4 @@ class SendCommand:
         told = tell_command(answer, options.wait)
         if isinstance(told, Problem):
             return answer_problem(told)
-        return Response(msgspec.json.encode(told), told.status, media_type="application/json")
+        return answer_json(told, told.status)

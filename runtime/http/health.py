@@ -1,9 +1,9 @@
 """`/healthz` and `/readyz`: whether the process turns, and whether it does all that it is for."""
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .json_answer import answer_json
 from .service import Service
 
 __all__ = ["Health"]
@@ -19,10 +19,9 @@ class Health:
 
     async def healthy(self, _request: Request) -> Response:
         """Tell that the event loop turns; nothing else is asked, so that nothing else can make it fail."""
-        return Response(b'{"healthy":true}', 200, HEADERS, "application/json")
+        return answer_json({"healthy": True}, headers=HEADERS)
 
     async def ready(self, _request: Request) -> Response:
         """Tell whether everything is at work, with 503 where it is not, and how far it is."""
         readiness = self._service.readiness()
-        status = 200 if readiness.ready else 503
-        return Response(msgspec.json.encode(readiness), status, HEADERS, "application/json")
+        return answer_json(readiness, 200 if readiness.ready else 503, HEADERS)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ...stores.records import Position, StreamId, Version
 from ..history import RecordedEvent, read_time
+from .json_answer import answer_json
 from .problems import MALFORMED, UNKNOWN_OUTCOME, ProblemFound
 from .requests import Seconds, convert_options, read_options, unique_parameters
 from .service import Service
@@ -18,7 +18,9 @@ from .telling import tell_outcome
 
 __all__ = ["Lookups"]
 
-PAGE = 1_000
+PAGE = 100
+"""Events of a stream in one answer, unless another number is asked for: each may have a megabyte."""
+LARGEST_PAGE = 1_000
 _OF_EVERY_QUERY = "min_position", "timeout"
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -35,7 +37,7 @@ class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """What the URL of a stream may say: which part of its history, or its state at which version or time."""
 
     after: Number = 0
-    limit: Annotated[int, Meta(ge=1, le=PAGE)] = PAGE
+    limit: Annotated[int, Meta(ge=1, le=LARGEST_PAGE)] = PAGE
     version: Number | None = None
     at: str | None = None
 
@@ -78,7 +80,7 @@ class Lookups:
                 f"The command {command_id!r} is not handled yet, or was never accepted. Send it again under the same "
                 "id: that does no harm, and waits for the outcome.",
             )
-        return answer(tell_outcome(outcome))
+        return answer_json(tell_outcome(outcome))
 
     async def query(self, request: Request) -> Response:
         """Run a query, and tell its result and the position that it speaks of."""
@@ -88,20 +90,20 @@ class Lookups:
         found = await self._service.query_text(
             request.path_params["name"], given, min_position=options.min_position, timeout=options.timeout
         )
-        return answer(QueryTold(found.value, found.position, found.projector_halted))
+        return answer_json(QueryTold(found.value, found.position, found.projector_halted))
 
     async def stream(self, request: Request) -> Response:
         """Tell what happened in a stream, or its state at a version or a time."""
         stream, options = request.path_params["stream"], read_options(request, StreamOptions)
         if options.version is None and options.at is None:
-            return answer(await self._page(request, stream, options))
+            return answer_json(await self._page(request, stream, options))
         if options.version is not None and options.at is not None:
             raise ProblemFound(MALFORMED, "A state is asked for by `version` or by `at`, not by both.")
         try:
             at = None if options.at is None else read_time(options.at)
         except ValueError as error:
             raise ProblemFound(MALFORMED, str(error)) from None
-        return answer(await self._service.state(stream, version=options.version, at=at))
+        return answer_json(await self._service.state(stream, version=options.version, at=at))
 
     async def _page(self, request: Request, stream: StreamId, options: StreamOptions) -> Page:
         found = await self._service.history(stream, after=options.after, limit=options.limit + 1)
@@ -112,8 +114,3 @@ class Lookups:
             more = {**request.query_params, "after": str(version)}
             further = f"{quote(request.scope['path'])}?{urlencode(more)}"
         return Page(stream, version, position, page, further)
-
-
-def answer(found: Any) -> Response:
-    """Return `found` as JSON."""
-    return Response(msgspec.json.encode(found), media_type="application/json")

@@ -3,11 +3,12 @@
 from typing import Annotated, get_args
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...stores.effect_records import EffectState
+from ...stores.effect_records import EffectRecord, EffectState
+from .json_answer import answer_json
 from .problems import MALFORMED, ProblemFound
 from .requests import Readings, read_body, read_options, require_type
 from .service import Service
@@ -16,6 +17,8 @@ __all__ = ["Operating"]
 
 STATES: tuple[EffectState, ...] = get_args(EffectState)
 LARGEST_BODY = 8 << 20
+MOST_NAMED = 100
+"""Effects that are listed by their ids, and so as rendered: an e-mail may have 10 MiB."""
 
 
 class EffectIds(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,19 +52,22 @@ class Operating:
         self._readings = readings
 
     async def effects(self, request: Request) -> Response:
-        """Tell effects with their states and last errors, oldest first."""
+        """Tell effects with their states and last errors, oldest first; those that are named by id, as rendered."""
         options = read_options(request, EffectOptions)
         states = _names(options.states)
         unknown = ", ".join(state for state in states if state not in STATES)
         if unknown:
             raise ProblemFound(MALFORMED, f"There is no state {unknown} of an effect. There are: {', '.join(STATES)}.")
+        effect_ids = _names(options.ids)
+        if len(effect_ids) > MOST_NAMED:
+            raise ProblemFound(MALFORMED, f"{len(effect_ids)} ids are too many. Ask for {MOST_NAMED} at a time.")
         found = await self._service.effects(
             consumer=options.consumer,
             states=[state for state in STATES if state in states],
-            effect_ids=_names(options.ids),
+            effect_ids=effect_ids,
             limit=options.limit,
         )
-        return _answer({"effects": found})
+        return answer_json({"effects": found if effect_ids else [_without_payload(effect) for effect in found]})
 
     async def retry(self, request: Request) -> Response:
         """Try parked effects again."""
@@ -76,20 +82,27 @@ class Operating:
         require_type(request, "application/json")
         name = request.path_params["consumer"]
         await self._service.resume_consumer(name)
-        return _answer({"resumed": name})
+        return answer_json({"resumed": name})
 
     async def rebuild(self, request: Request) -> Response:
         """Fill a new generation of the read database, or go back to the one before, and answer once it serves.
 
         A client that goes away ends nothing.
+
+        Raises:
+            RebuildUnderWay: one rebuild at a time.
+            NoPreviousGeneration: there is none to go back to.
+            ProjectionFailed, UnknownEvent: an event could not be projected; the present generation serves on.
+            RebuildStopped: the runtime stops.
+            ProblemFound: the body is not declared as JSON, or a parameter makes no sense.
         """
         require_type(request, "application/json")
         back = read_options(request, RebuildOptions).back
-        return _answer(await (self._service.rebuild_back() if back else self._service.rebuild()))
+        return answer_json(await (self._service.rebuild_back() if back else self._service.rebuild()))
 
     async def rebuilding(self, _request: Request) -> Response:
         """Tell how far a rebuild is."""
-        return _answer({"progress": self._service.rebuilding()})
+        return answer_json({"progress": self._service.rebuilding()})
 
     async def _release(self, request: Request, *, again: bool) -> Response:
         require_type(request, "application/json")
@@ -98,12 +111,14 @@ class Operating:
             effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ProblemFound(MALFORMED, f'{error}. Send {{"effect_ids": ["…"]}}.') from None
-        return _answer({"released": await self._service.release_effects(effect_ids, again=again)})
+        return answer_json({"released": await self._service.release_effects(effect_ids, again=again)})
+
+
+def _without_payload(effect: EffectRecord) -> dict[str, object]:
+    facts = structs.asdict(effect)
+    del facts["payload"]
+    return facts
 
 
 def _names(text: str) -> list[str]:
     return text.split(",") if text else []
-
-
-def _answer(found: object) -> Response:
-    return Response(msgspec.json.encode(found), media_type="application/json")

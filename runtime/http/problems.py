@@ -12,6 +12,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from ...actors.decision import UnreadableStream
+from ...actors.definitions import UnknownEvent
 from ...actors.projector import ProjectionFailed
 from ...actors.rebuilder import RebuildStopped
 from ...actors.submission import (
@@ -31,6 +32,7 @@ from ...stores.errors import (
     NoPreviousGeneration,
     QueryTimeout,
     StatementFailed,
+    StorageFailed,
     StoreClosed,
     TwofoldError,
     WrongEffectState,
@@ -39,13 +41,14 @@ from ...stores.records import Fault, Offset, Position
 from ..effects import ConsumerHalted, UnknownConsumerName
 from ..failures import NotRunning
 from ..history import NoSuchVersion, UnknownStream
+from ..http_terms import TYPE_PREFIX
 from ..queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed, Rebuilding, UnknownQuery
 from ..rebuilds import RebuildUnderWay
+from .domain_bugs import DomainBug, tell_domain_bug
 
 __all__ = ["Kind", "Problem", "ProblemFound", "answer_problem", "kinds", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:twofold:problem:"
 
 
 class Kind(NamedTuple):
@@ -101,6 +104,7 @@ TIMED_OUT = Kind("timed-out", 504, "The command was accepted, and the wait ran o
 HEAD_TOO_LARGE = Kind("head-too-large", 431, "The head of the request is too large")
 TOO_MANY_CONNECTIONS = Kind("too-many-connections", 503, "More connections are open than may", 1)
 STORAGE = Kind("storage", 503, "The store cannot be read just now", 1)
+PROJECTION_FAILED = Kind("projection-failed", 500, "A projection has a bug")
 
 BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     CommandIdReused: Kind("command-id-reused", 409, "The id stands for another command"),
@@ -130,7 +134,9 @@ BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     WrongEffectState: Kind("wrong-effect-state", 409, "An effect is not in the state that this needs"),
     RebuildUnderWay: Kind("rebuild-under-way", 409, "The read database is being rebuilt already"),
     NoPreviousGeneration: Kind("no-way-back", 409, "There is no generation to go back to"),
-    ProjectionFailed: Kind("projection-failed", 500, "A projection has a bug"),
+    ProjectionFailed: PROJECTION_FAILED,
+    UnknownEvent: PROJECTION_FAILED,
+    StorageFailed: STORAGE,
     RebuildStopped: Kind("stopping", 503, "Not at work just now", 1),
     StoreClosed: Kind("stopping", 503, "Not at work just now", 1),
 }
@@ -172,8 +178,13 @@ def problem_of(error: TwofoldError, **facts: Any) -> Problem:
         facts |= {"position": error.reached}
     elif isinstance(error, Rebuilding):
         facts |= {"position": error.done}
-    detail = "It is starting or stopping. Try again in a moment." if isinstance(error, NotRunning) else str(error)
-    return problem(kind, detail, **facts)
+    return problem(kind, _detail(error), **facts)
+
+
+def _detail(error: TwofoldError) -> str:
+    if isinstance(error, NotRunning):
+        return "It is starting or stopping. Try again in a moment."
+    return tell_domain_bug(error) if isinstance(error, DomainBug) else str(error)
 
 
 def kind_of(error: TwofoldError) -> Kind:
@@ -182,7 +193,7 @@ def kind_of(error: TwofoldError) -> Kind:
         return error.kind
     if isinstance(error, CommandRefused):
         return kind_of_fault(error.faults[0])
-    return next((BY_ERROR[kind] for kind in type(error).__mro__ if kind in BY_ERROR), STORAGE)
+    return next((BY_ERROR[kind] for kind in type(error).__mro__ if kind in BY_ERROR), INTERNAL)
 
 
 def kind_of_fault(fault: Fault) -> Kind:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from twofold import App, ReadDb
+from twofold.runtime.http.requests import _known_options
 
 from tests.doubles.accounts import accounts_app
 from tests.doubles.raw_http import connected, request
@@ -245,3 +246,11 @@ async def test_no_host_is_the_servers_fault_and_two_are_none() -> None:
             await raw.send(request("GET /healthz", host=host))
             found[host] = (await raw.answer()).status_code
         assert found == HOSTS
+
+
+async def test_long_parameters_are_not_kept() -> None:
+    async with served() as (client, _):
+        known = _known_options.cache_info().currsize
+        for number in range(300):
+            await client.get(f"/streams/account-1?at={number}{'x' * 50_000}")
+        assert _known_options.cache_info().currsize == known

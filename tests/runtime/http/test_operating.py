@@ -115,9 +115,10 @@ async def test_effects_are_listed_by_consumer_state_and_id() -> None:
         [first],
     ]
     assert found[0][0]["error"] == "no such number"
+    assert ["payload" in each[0] for each in found if each] == [False, False, True, False], "only named by id"
 
 
-@pytest.mark.parametrize("asked", [{"states": "lost"}, {"limit": "0"}, {"state": "parked"}])
+@pytest.mark.parametrize("asked", [{"states": "lost"}, {"limit": "0"}, {"state": "parked"}, {"ids": "x," * 100}])
 async def test_a_list_that_makes_no_sense_is_refused(asked: dict[str, str]) -> None:
     async with served() as (client, _):
         answer = await client.get("/effects", params=asked)
