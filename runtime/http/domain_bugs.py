@@ -21,6 +21,7 @@ _log = structlog.get_logger("twofold")
 
 def tell_domain_bug(error: DomainBug) -> str:
     """Return what is told of `error`, and log the rest of it."""
+    cause: BaseException
     match error:
         case QueryFailed():
             function, cause, then = f"The query {error.query}", error.cause, "Mend the query."

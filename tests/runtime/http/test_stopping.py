@@ -43,12 +43,14 @@ async def test_whoever_waits_is_answered_and_the_log_holds_what_was_accepted(
         assert server.finished().code == 0
         accepted = {answer.json()["command_id"] for answer in answers if answer.status_code < 300}
         refused = [problem(answer) for answer in answers if answer.status_code >= 300]
+        refused_ids = {f"id-{number}" for number, answer in enumerate(answers) if answer.status_code >= 300}
         assert len(answers) == CLIENTS
         assert set(refused) <= {(503, "stopping")}
         assert (last["line"], last["status"], last["type"]) == (2, 503, "urn:twofold:problem:stopping")
         logged = {entry["id"] for entry in shop.run("log", "dump", "--json").answers}
         assert accepted | {"of-a-stream"} <= logged
         assert "half" not in logged
+        assert refused_ids.isdisjoint(logged), "they were told that nothing was appended"
         assert shop.run("verify", "--json").answer["faults"] == []
 
 
