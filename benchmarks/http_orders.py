@@ -14,7 +14,7 @@ from .shop_mix import draw_orders
 __all__ = ["ID_FORMAT", "Way", "orders_of", "read_requests", "write_requests"]
 
 Way: TypeAlias = Literal["accepted", "handled", "stream"]
-"""One order a request that waits until it is accepted or handled; or a stream of them that are accepted."""
+"""One order a request that waits until it is accepted or handled; or a row of them that are accepted."""
 
 PATHS: dict[Way, str] = {
     "accepted": "/commands/order.place?wait=accepted",
@@ -25,7 +25,7 @@ ORDERS = 4_000
 """Different ones; then they come again, under other ids."""
 LINES = 10
 STREAM = 500
-"""Orders of a request that is a stream of them."""
+"""Orders of a request that is a row of them."""
 ID_FORMAT = b"%012d"
 ID_MARK, END_MARK = b"\2", b"\1"
 """Where an id goes, and where a request ends: neither is to be found in HTTP or JSON."""

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from ...stores.errors import TwofoldError
 from .commands import SendCommand
-from .exchange import StreamCommands
+from .exchange import SendRow
 from .health import Health
 from .lookups import Lookups
 from .operating import Operating
@@ -50,7 +50,7 @@ def application(service: Service, readings: Readings | None = None) -> Starlette
     served = Starlette(
         routes=[
             Route("/commands/{type}", SendCommand(service, readings), methods=["POST"]),
-            Route("/commands", StreamCommands(service, readings).answer, methods=["POST"]),
+            Route("/commands", SendRow(service, readings).answer, methods=["POST"]),
             Route("/outcomes/{command_id:path}", lookups.outcome, methods=["GET"]),
             Route("/queries/{name}", lookups.query, methods=["GET"]),
             Route("/streams/{stream:path}", lookups.stream, methods=["GET"]),

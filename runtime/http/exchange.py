@@ -1,6 +1,6 @@
-"""`POST /commands`: a stream of commands, a line each, and a line of answer for each, in order, while more come in.
+"""`POST /commands`: a row of commands, a line each, and a line of answer for each, in order, while more come in.
 
-Reading and answering are two tasks with a bounded row of commands between them. A client that does not take its answers
+Reading and answering are two tasks, and what lies between them is bounded. A client that does not take its answers
 is read no further, so nothing piles up here: a client reads while it sends, or sends no more than a few hundred lines
 at a time.
 """
@@ -28,13 +28,13 @@ from .requests import Readings, Seconds, read_blocks, read_options, require_type
 from .service import Service
 from .telling import tell_command
 
-__all__ = ["StreamCommands"]
+__all__ = ["SendRow"]
 
 MEDIA_TYPE = "application/x-ndjson"
 LONGEST_LINE = LARGEST_COMMAND + (64 << 10)
 """A command, and the line's own words around it."""
 MOST_UNANSWERED = 2048
-"""Commands of one stream that are under way at the same time."""
+"""Commands of one row that are under way at the same time."""
 MOST_UNANSWERED_BYTES = 8 << 20
 """What these commands may take together, beside the newest."""
 ANSWER_BYTES = 32 << 10
@@ -45,7 +45,7 @@ LINGERING = 1.0
 encode = msgspec.json.Encoder().encode
 
 
-class Row(NamedTuple):
+class Unanswered(NamedTuple):
     """One line on its way to its answer."""
 
     number: int
@@ -54,15 +54,15 @@ class Row(NamedTuple):
     said: Posted | Problem
 
 
-class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the URL of a stream of commands may say, of all of them."""
+class ExchangeOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the URL of a row of commands may say, of all of them."""
 
     wait: Stage = "accepted"
     timeout: Seconds = 30.0
 
 
-class StreamCommands:
-    """Takes a stream of commands and answers each."""
+class SendRow:
+    """Takes a row of commands and answers each."""
 
     def __init__(self, service: Service, readings: Readings) -> None:
         self._service = service
@@ -71,19 +71,19 @@ class StreamCommands:
     async def answer(self, request: Request) -> Response:
         """Return the exchange that answers `request`."""
         require_type(request, MEDIA_TYPE, "application/ndjson", "application/jsonl")
-        options = read_options(request, StreamOptions)
+        options = read_options(request, ExchangeOptions)
         return Exchange(self._service, self._readings, request, options, text_header(request, "Correlation-Id"))
 
 
 class Exchange(Response):
-    """One stream of commands, and the answers to them."""
+    """One row of commands, and the answers to them."""
 
     def __init__(
         self,
         service: Service,
         readings: Readings,
         request: Request,
-        options: StreamOptions,
+        options: ExchangeOptions,
         correlation_id: str | None,
     ) -> None:
         super().__init__(media_type=MEDIA_TYPE)
@@ -95,17 +95,19 @@ class Exchange(Response):
         self._correlation_id = correlation_id
         self._turns = Turns()
         self._unanswered = 0
-        """Lines in the row: the reading adds to it, the answering takes from it. So with their bytes."""
+        """Lines between the two: the reading adds to it, the answering takes from it. So with their bytes."""
         self._unanswered_bytes = 0
         self._answered = anyio.Event()
         """Set by the answering after each line; renewed by the reading where it waits for room."""
         self._early_end: Problem | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        into, rows = anyio.create_memory_object_stream[Row](inf)  # the reading waits for room before it hands over
+        into, taken = anyio.create_memory_object_stream[Unanswered](
+            inf
+        )  # the reading waits for room before it hands over
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._read, into)
-            has_begun = await self._answer_in_order(rows, send)
+            has_begun = await self._answer_in_order(taken, send)
         if self._early_end is not None and not has_begun:
             await answer_problem(self._early_end)(scope, receive, send)
             return
@@ -117,7 +119,7 @@ class Exchange(Response):
             await _take_the_rest(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _read(self, into: MemoryObjectSendStream[Row]) -> None:
+    async def _read(self, into: MemoryObjectSendStream[Unanswered]) -> None:
         """Hand each command over as it comes, and, where the reading ends early, keep why."""
         lines = LineReader(LONGEST_LINE)
         unanswered = 1
@@ -127,12 +129,12 @@ class Exchange(Response):
             while self._unanswered >= MOST_UNANSWERED or self._unanswered_bytes > MOST_UNANSWERED_BYTES:
                 self._answered = anyio.Event()
                 await self._answered.wait()
-            row = await self._hand_over(line)
-            # Nothing ends the reading from here on: a command that was handed over is in the row, to be answered.
-            into.send_nowait(row)
+            line_taken = await self._hand_over(line)
+            # Nothing ends the reading from here on: a command that was handed over is there to be answered.
+            into.send_nowait(line_taken)
             unanswered = line.number + 1
             self._unanswered += 1
-            self._unanswered_bytes += row.size
+            self._unanswered_bytes += line_taken.size
 
         with into:
             try:
@@ -149,11 +151,11 @@ class Exchange(Response):
             except TwofoldError as error:
                 self._early_end = problem_of(error, line=unanswered)
 
-    async def _hand_over(self, line: Line) -> Row:
+    async def _hand_over(self, line: Line) -> Unanswered:
         number, said = line
         if isinstance(said, Fault):
             told = problem(kind_of_fault(said), said.message, line=number, faults=(said,))
-            return Row(number, len(said.message), told)
+            return Unanswered(number, len(said.message), told)
         data = bytes(said.data)
         posted = await self._service.post(
             JsonCommand(said.type, data),
@@ -163,9 +165,9 @@ class Exchange(Response):
             correlation_id=self._correlation_id,
             turns=self._turns,
         )
-        return Row(number, len(data) + len(said.type) + len(said.id or ""), posted)
+        return Unanswered(number, len(data) + len(said.type) + len(said.id or ""), posted)
 
-    async def _answer_in_order(self, rows: MemoryObjectReceiveStream[Row], send: Send) -> bool:
+    async def _answer_in_order(self, taken: MemoryObjectReceiveStream[Unanswered], send: Send) -> bool:
         """Answer each command once it has its answer, and return whether there was one."""
         ready = bytearray()
         has_begun = False
@@ -178,8 +180,8 @@ class Exchange(Response):
             await send({"type": "http.response.body", "body": bytes(ready), "more_body": True})
             ready.clear()
 
-        with rows:
-            async for number, size, said in rows:
+        with taken:
+            async for number, size, said in taken:
                 if isinstance(said, Problem):
                     told: Struct = said
                 else:
@@ -187,7 +189,7 @@ class Exchange(Response):
                         await flush()
                     told = tell_command(await said.answer(), self._options.wait, number)
                 ready += encode(told) + b"\n"
-                if not rows.statistics().current_buffer_used:
+                if not taken.statistics().current_buffer_used:
                     await flush()
                 self._unanswered -= 1
                 self._unanswered_bytes -= size

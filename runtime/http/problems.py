@@ -69,7 +69,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     line: int | None = None
-    """The line of a stream of commands that it is about."""
+    """The line of a row of commands that it is about."""
     command_id: str | None = None
     offset: Offset | None = None
     """Where the command is in the log, if it was accepted."""

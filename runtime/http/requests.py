@@ -44,7 +44,7 @@ class Readings:
     """The requests that are being read just now: how long that may take, and how it ends when the server stops."""
 
     def __init__(self, seconds: float = 30.0) -> None:
-        """Give a body `seconds` to come, and a stream as many without a byte."""
+        """Give a body `seconds` to come, and a row of commands as many without a byte."""
         self.seconds = seconds
         self._scopes: set[CancelScope] = set()
         self._is_stopped = False

@@ -1,4 +1,4 @@
-"""What is told of a command and of an outcome: the same words for one command a request and for a stream of them."""
+"""What is told of a command and of an outcome: the same words for one command a request and for a row of them."""
 
 from datetime import datetime
 
@@ -43,7 +43,7 @@ class CommandTold(Struct, frozen=True, omit_defaults=True):
     offset: Offset
     stage: Stage
     line: int | None = None
-    """The line of a stream of commands that it is about."""
+    """The line of a row of commands that it is about."""
     outcome: OutcomeStatus | None = None
     stream: StreamId | None = None
     version: Version | None = None

@@ -148,7 +148,7 @@ async def test_garbage_is_not_taken_for_the_answer_to_the_request_before_it() ->
         await until(lambda: runtime.readiness().handled == 1)
 
 
-async def test_garbage_behind_a_stream_that_has_begun_is_no_answer_to_it() -> None:
+async def test_garbage_behind_a_row_of_commands_that_has_begun_is_no_answer_to_it() -> None:
     async with served() as (client, _), connected(client) as raw:
         line = b'{"type":"account.open","data":' + ADA + b"}\n"
         await raw.send(request("POST /commands", "Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))

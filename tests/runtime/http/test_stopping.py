@@ -48,7 +48,7 @@ async def test_whoever_waits_is_answered_and_the_log_holds_what_was_accepted(
         assert set(refused) <= {(503, "stopping")}
         assert (last["line"], last["status"], last["type"]) == (2, 503, "urn:twofold:problem:stopping")
         logged = {entry["id"] for entry in shop.run("log", "dump", "--json").answers}
-        assert accepted | {"of-a-stream"} <= logged
+        assert accepted | {"of-a-row"} <= logged
         assert "half" not in logged
         assert refused_ids.isdisjoint(logged), "they were told that nothing was appended"
         assert shop.run("verify", "--json").answer["faults"] == []
@@ -73,17 +73,17 @@ async def ready(client: httpx.AsyncClient) -> None:
 
 
 async def answers_while_it_stops(client: httpx.AsyncClient, send_signal: Any) -> tuple[list[httpx.Response], Any]:
-    """Return the answers of clients whose requests reach the process with the signal, and the last line of a stream."""
+    """Return the answers of clients whose requests reach the process with the signal, and the last line of a row."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connected(client)) for _ in range(CLIENTS)]
-        stream, half_head, half_body, silent = [await stack.enter_async_context(connected(client)) for _ in range(4)]
+        row, half_head, half_body, silent = [await stack.enter_async_context(connected(client)) for _ in range(4)]
         for each in (*clients, half_head, half_body):
             await each.send(request("GET /healthz"))
             assert (await each.answer()).status_code == 200
-        await stream.send(request("POST /commands", "Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
-        line = b'{"type":"product.reprice","id":"of-a-stream","data":{"sku":"a","price":"1"}}\n'
-        await stream.send(chunk(line + line[:30]))
-        lines = stream.lines()
+        await row.send(request("POST /commands", "Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
+        line = b'{"type":"product.reprice","id":"of-a-row","data":{"sku":"a","price":"1"}}\n'
+        await row.send(chunk(line + line[:30]))
+        lines = row.lines()
         assert (await anext(lines))["status"] == 202
 
         send_signal(signal.SIGSTOP)

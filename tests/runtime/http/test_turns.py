@@ -1,4 +1,4 @@
-"""Behind a line that is turned away no new one is accepted, so that a stream sent once more keeps its order."""
+"""Behind a line that is turned away no new one is accepted, so that a row sent once more keeps its order."""
 
 import json
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ async def test_a_validator_that_takes_too_long_for_one_line_holds_up_those_behin
         assert kinds[1] == ["accepted", "refused", *["accepted"] * 3, "refused", "accepted"]
 
 
-async def test_a_stream_to_a_runtime_that_is_not_at_work_yet_is_told_so_in_a_line() -> None:
+async def test_a_row_to_a_runtime_that_is_not_at_work_yet_is_told_so_in_a_line() -> None:
     asgi = httpx.ASGITransport(app=Runtime(accounts_app()).asgi())
     async with httpx.AsyncClient(transport=asgi, base_url="http://localhost") as client:
         answer = await client.post("/commands", content=deposits(1, 2), headers=NDJSON)

@@ -1,4 +1,4 @@
-"""A stream of commands: each line gets its answer, in order, while more come in, however the stream is cut and ends."""
+"""A row of commands: each line gets its answer, in order, while more come in, however the row is cut and ends."""
 
 import json
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 
 def told(answer: httpx.Response) -> list[Any]:
-    """Return the lines of a stream's answer."""
+    """Return the lines of the answer to a row."""
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/x-ndjson"
     return [json.loads(line) for line in answer.text.splitlines()]
@@ -98,7 +98,7 @@ async def test_lines_may_be_cut_anywhere_on_their_way(size: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\n\r\n  \n"])
-async def test_a_stream_without_a_command_has_no_answers(body: bytes) -> None:
+async def test_a_row_without_a_command_has_no_answers(body: bytes) -> None:
     async with served() as (client, _):
         assert told(await client.post("/commands", content=body, headers=LINES)) == []
 
@@ -165,22 +165,22 @@ async def test_commands_go_on_whose_sender_went_away_before_they_were_answered()
         await until(lambda: runtime.readiness().projected == 1)
 
 
-async def test_a_stream_that_falls_silent_ends_with_a_line_that_says_so() -> None:
+async def test_a_row_that_falls_silent_ends_with_a_line_that_says_so() -> None:
     async with served(settings=HttpSettings(port=0, request_timeout=0.2)) as (client, _), connected(client) as raw:
         await raw.send(head("accepted", CHUNKED) + chunk(opening(1) + opening(2)[:10]))
         first, last = [each async for each in raw.lines()]
         assert (first["line"], first["status"]) == (1, 202)
         assert (last["line"], last["status"], last["type"]) == (2, 408, "urn:twofold:problem:request-timeout")
-        assert await raw.rest() == b"", "for what comes after it cannot be told from the rest of the stream"
+        assert await raw.rest() == b"", "for what comes after it cannot be told from the rest of the row"
 
 
-async def test_a_stream_that_says_nothing_at_all_is_one_request_that_did_not_come() -> None:
+async def test_a_row_that_says_nothing_at_all_is_one_request_that_did_not_come() -> None:
     async with served(settings=HttpSettings(port=0, request_timeout=0.1)) as (client, _), connected(client) as raw:
         await raw.send(head("accepted", CHUNKED))
         assert problem(await raw.answer()) == (408, "request-timeout")
 
 
-async def test_a_stream_without_an_end_ends_with_a_line_when_the_server_stops() -> None:
+async def test_a_row_without_an_end_ends_with_a_line_when_the_server_stops() -> None:
     answers: list[Any] = []
     folder = MemoryFolder()
 
@@ -218,7 +218,7 @@ async def test_a_stream_without_an_end_ends_with_a_line_when_the_server_stops() 
         assert runtime.readiness().log_end == len(taken), "what was told to have no answer was not taken"
 
 
-async def test_a_stream_that_stops_while_all_that_may_wait_does_answers_each_command_that_was_taken() -> None:
+async def test_a_row_that_stops_while_all_that_may_wait_does_answers_each_command_that_was_taken() -> None:
     plan, folder, readings = Plan(), MemoryFolder(), Readings()
     append = plan.hold("append")
     config = Config(validator=ValidatorSettings(mailbox=8192))
@@ -263,7 +263,7 @@ async def test_a_client_that_takes_no_answers_is_read_no_further_and_cut_off_in_
         assert runtime.readiness().log_end == 0
 
 
-async def test_large_commands_of_one_stream_wait_until_those_before_them_are_answered(
+async def test_large_commands_of_one_row_wait_until_those_before_them_are_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan, handed_over, post = Plan(), 0, Runtime.post
