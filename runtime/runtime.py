@@ -212,10 +212,16 @@ class Runtime(Lifecycle):
         states: Collection[EffectState] = (),
         effect_ids: Collection[str] = (),
         limit: int = 100,
+        payloads: bool = True,
     ) -> Sequence[EffectRecord]:
-        """Return up to `limit` effects that fit all that is given, oldest first, as the ledger has them."""
+        """Return up to `limit` effects that fit all that is given, oldest first, as the ledger has them.
+
+        Without `payloads` what was rendered is left out, which may be large.
+        """
         ledger = self._running_stores.effects
-        return await ledger.search(consumer=consumer, states=states, effect_ids=effect_ids, limit=limit)
+        return await ledger.search(
+            consumer=consumer, states=states, effect_ids=effect_ids, limit=limit, payloads=payloads
+        )
 
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects `again`, or give them up, and return how many that were.

@@ -253,8 +253,12 @@ class EffectLedger(Protocol):
         states: Collection[EffectState] = (),
         effect_ids: Collection[str] = (),
         limit: int = 100,
+        payloads: bool = True,
     ) -> Sequence[EffectRecord]:
-        """Return up to `limit` effects that fit all that is given, by position and ordinal."""
+        """Return up to `limit` effects that fit all that is given, by position and ordinal.
+
+        Without `payloads` theirs are empty, and are not read: one may be large.
+        """
 
     async def release(
         self,

@@ -66,6 +66,7 @@ class Operating:
             states=[state for state in STATES if state in states],
             effect_ids=effect_ids,
             limit=options.limit,
+            payloads=bool(effect_ids),
         )
         return answer_json({"effects": found if effect_ids else [_without_payload(effect) for effect in found]})
 

@@ -75,6 +75,7 @@ class Service(Protocol):
         states: Collection[EffectState] = (),
         effect_ids: Collection[str] = (),
         limit: int = 100,
+        payloads: bool = True,
     ) -> Sequence[EffectRecord]:
         """Return effects as the ledger has them."""
 

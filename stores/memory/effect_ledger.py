@@ -114,6 +114,7 @@ class MemoryEffectLedger:
         states: Collection[EffectState] = (),
         effect_ids: Collection[str] = (),
         limit: int = 100,
+        payloads: bool = True,
     ) -> Sequence[EffectRecord]:
         await self._enter()
         fitting = [
@@ -123,7 +124,8 @@ class MemoryEffectLedger:
             and (not states or each.state in states)
             and (not effect_ids or each.effect_id in effect_ids)
         ]
-        return sorted(fitting, key=lambda each: (each.position, each.ordinal, each.consumer))[:limit]
+        found = sorted(fitting, key=lambda each: (each.position, each.ordinal, each.consumer))[:limit]
+        return found if payloads else [replace(each, payload="") for each in found]
 
     async def release(
         self,

@@ -136,8 +136,16 @@ class SqliteEffectLedger:
         states: Collection[EffectState] = (),
         effect_ids: Collection[str] = (),
         limit: int = 100,
+        payloads: bool = True,
     ) -> Sequence[EffectRecord]:
-        work = partial(effects_that_fit, consumer=consumer, states=states, effect_ids=effect_ids, limit=limit)
+        work = partial(
+            effects_that_fit,
+            consumer=consumer,
+            states=states,
+            effect_ids=effect_ids,
+            limit=limit,
+            payloads=payloads,
+        )
         return await self._database.read(work)
 
     async def release(

@@ -86,6 +86,7 @@ def effects_that_fit(
     states: Collection[EffectState],
     effect_ids: Collection[str],
     limit: int,
+    payloads: bool,
 ) -> Sequence[EffectRecord]:
     """Return up to `limit` effects that fit all that is given, by position, ordinal and consumer."""
     conditions, parameters = ["true"], list[str | int]()
@@ -100,7 +101,8 @@ def effects_that_fit(
     if effect_ids:
         conditions.append(OF_THESE_IDS)
         parameters.append(encode_ids(effect_ids))
-    query = f"{EFFECTS} {' AND '.join(conditions)} ORDER BY position, ordinal, consumer LIMIT ?"
+    effects = EFFECTS if payloads else EFFECTS.replace("payload", "''", 1)
+    query = f"{effects} {' AND '.join(conditions)} ORDER BY position, ordinal, consumer LIMIT ?"
     return [EffectRecord(*row) for row in connection.execute(query, (*parameters, limit)).fetchall()]
 
 

@@ -431,6 +431,13 @@ async def test_a_search_finds_what_fits_all_that_is_given_in_order(ledger: Effec
     assert await found(consumer="nobody") == []
 
 
+async def test_a_search_leaves_payloads_out_where_nobody_asks_for_them(ledger: EffectLedger) -> None:
+    await enter(ledger, ONE)
+    (whole,), (bare,) = await ledger.search(), await ledger.search(payloads=False)
+    assert whole.payload
+    assert bare == replace(whole, payload="")
+
+
 async def test_effects_are_counted_by_consumer_and_state(ledger: EffectLedger) -> None:
     await ledger.open_consumer("cdn", 0)
     for position, state in enumerate(get_args(EffectState), 1):
