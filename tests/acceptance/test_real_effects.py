@@ -51,8 +51,9 @@ class Sending:
 
     def __init__(self, shop: CommandLine, commands: Path, events: int) -> None:
         self._shop, self._commands, self._events = shop, commands, events
-        self.unknown: Counter[str] = Counter()
-        """How many kills left an attempt at this effect without a known end."""
+        self.unknown: set[tuple[str, int]] = set()
+        """Each effect and the number of an attempt at it that a kill left without a known end; a later kill that finds
+        the same one, because it was not made anew yet, leaves nothing more unknown."""
 
     def is_killed(self, kill: Kill) -> bool:
         """Send from the beginning until the kill, and tell whether there was still something to be killed."""
@@ -92,13 +93,14 @@ class Sending:
         assert purged <= begun, "a purge did"
         newest = max((row.position for row in rows if row.effect_id in purged), default=0)
         assert newest <= read_position(self._shop.data), "a page was dropped before its new price could be read"
-        self.unknown.update(row.effect_id for row in rows if row.state == "sending")
+        self.unknown |= {(row.effect_id, row.attempts) for row in rows if row.state == "sending"}
 
     def check_none_is_doubled_but_for_the_unknown(self) -> None:
         """Assert that each effect was tried once, and once more for each kill that left its end unknown."""
         rows = effect_rows(self._shop.data)
         tries = {row.effect_id: row.attempts for row in rows}
-        assert tries == {effect: 1 + self.unknown[effect] for effect in tries}
+        unknown = Counter(effect for effect, _ in self.unknown)
+        assert tries == {effect: 1 + unknown[effect] for effect in tries}
         calls, _ = purges(self._shop.data)
         for (kind, effect), count in calls.items():
             assert count <= tries[effect], f"{effect} was {count} times in a call of {kind}"
