@@ -32,16 +32,23 @@ async def run_send(
 ) -> Summary:
     """Send all lines of `source`, and tell about it on standard error and, unless `quiet`, standard output.
 
-    SIGINT and SIGTERM end the reading; what was sent is answered, and the runtime stops in order.
+    SIGINT and SIGTERM end the reading and the settling; what was sent is answered, and the runtime stops in order.
     """
     began = time.monotonic()
-    reading = anyio.CancelScope()
-    async with at_a_signal(reading.cancel), Runtime(app, config) as runtime:
+    reading, settling = anyio.CancelScope(), anyio.CancelScope()
+
+    def stop() -> None:
+        reading.cancel()
+        settling.cancel()
+
+    async with at_a_signal(stop), Runtime(app, config) as runtime:
         with rare_collections(), _progress(source) as progress:
             summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
         if settle and not summary.interrupted:
-            with suppress(ProjectorHalted):  # the summary says so
+            with settling, suppress(ProjectorHalted):  # the summary says so
                 await runtime.settled()
+            if settling.cancelled_caught:
+                click.echo("Not waiting for the consumers any longer: they go on at the next start.", err=True)
         projector = next(each for each in runtime.statistics() if each.role == "projector")
         if projector.state == "halted":
             summary.projector_halted = projector.failure
