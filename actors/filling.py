@@ -2,9 +2,11 @@
 
 The events come from the store itself, so the feed's memory is left to those who keep up. While commands are handled
 the steps are small and each is followed by a rest, so that commands lose at most a third of their rate; while none
-are, the steps are large and there is no rest.
+are, the steps are large and there is no rest. Where the commands make events faster than that fills them, the rests
+become shorter and the steps larger: a rebuild that never caught up would cost commands their share for ever.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -23,6 +25,8 @@ PAGE_BESIDE_COMMANDS = 100
 """Events; what they take of the event loop in one piece, a command waits."""
 REST = 2.0
 """So many times as long as a step took is the rest after it, while commands are handled."""
+AHEAD = 2.0
+"""At least so many times as fast as events are made they are filled in: the end comes nearer, whatever the load."""
 
 
 class RebuildProgress(Struct, frozen=True):
@@ -49,46 +53,58 @@ class Filling:
         position: Position,
         clock: Clock,
         *,
+        end: Callable[[], Position],
         report: Report,
         handled: Callable[[], int],
     ) -> None:
-        """Fill `generation` from its `position` on; `handled` tells how many commands are handled by now."""
+        """Fill `generation` from its `position` on to `end`; `handled` tells how many commands are handled by now."""
         self.position = position
         self._domain = domain
         self._events = events
         self._generation = generation
         self._clock = clock
+        self._end = end
         self._report = report
         self._handled = handled
-        self._handled_before = handled()
-        self._start = position
+        self._distance = end() - position
         self._began = clock.monotonic()
 
-    async def fill(self, end: Position, *, may_rest: bool = True) -> None:
-        """Apply the events up to position `end`.
+    async def catch_up(self, left: int) -> None:
+        """Apply events, beside the commands, until no more than `left` are missing.
 
         Raises:
             ProjectionFailed: a projection raised, or made a statement that was refused.
             DiskFull, StorageFailed: the device.
         """
-        while self.position < end:
-            rests = self._commands_were_handled() and may_rest
-            step = min(PAGE_BESIDE_COMMANDS if rests else PAGE, end - self.position)
+        page, handled, made, since = PAGE_BESIDE_COMMANDS, self._handled(), self._end(), self._clock.monotonic()
+        while (missing := self._end() - self.position) > left:
+            idle = handled == (handled := self._handled())
+            step = min(PAGE if idle else page, missing)
             began = self._clock.monotonic()
-            await apply_events(self._domain, await self._events.read(self.position, step), self._write)
-            self._report(self.progress(end))
-            if rests:
-                await self._clock.sleep(REST * (self._clock.monotonic() - began))
+            await self._step(step)
+            now = self._clock.monotonic()
+            if not idle:
+                came = self._end() - made
+                # A rest that is longer than this would let the end run away.
+                longest = step * (now - since) / (AHEAD * came) - (now - began) if came else math.inf
+                page = min(2 * page, PAGE) if longest < 0 else max(page // 2, PAGE_BESIDE_COMMANDS)
+                made, since = self._end(), now
+                await self._clock.sleep(max(0.0, min(REST * (now - began), longest)))
 
-    def progress(self, end: Position) -> RebuildProgress:
-        """Return how far it has come, if it is to come to `end`."""
-        done, seconds = self.position - self._start, self._clock.monotonic() - self._began
-        left = max(0, end - self.position)
-        return RebuildProgress(self.position, end, round(left * seconds / done, 1) if done else None)
+    async def finish(self) -> None:
+        """Apply all that is missing, without a rest: the generation that serves is held up. Raises as `catch_up`."""
+        while (missing := self._end() - self.position) > 0:
+            await self._step(min(PAGE, missing))
 
-    def _commands_were_handled(self) -> bool:
-        before, self._handled_before = self._handled_before, self._handled()
-        return before != self._handled_before
+    def progress(self) -> RebuildProgress:
+        """Return how far it has come."""
+        seconds, end = self._clock.monotonic() - self._began, self._end()
+        left, nearer = max(0, end - self.position), self._distance - (end - self.position)
+        return RebuildProgress(self.position, end, round(left * seconds / nearer, 1) if nearer > 0 else None)
+
+    async def _step(self, size: int) -> None:
+        await apply_events(self._domain, await self._events.read(self.position, size), self._write)
+        self._report(self.progress())
 
     async def _write(self, statements: Sequence[Statement], position: Position) -> None:
         await self._generation.apply(statements, expected=self.position, position=position)

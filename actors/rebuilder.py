@@ -143,10 +143,9 @@ async def rebuild(
         start = await generation.position()
         if start > (head := (await events.head()).position):
             raise NoPreviousGeneration(f"it is at position {start}, and the events end at {head}")
-        filling = Filling(domain, events, generation, start, clock, report=report, handled=handled)
-        while end() - filling.position > LAST_STEP:
-            await filling.fill(end())
+        filling = Filling(domain, events, generation, start, clock, end=end, report=report, handled=handled)
+        await filling.catch_up(LAST_STEP)
         async with applying:
-            await filling.fill(end(), may_rest=False)
+            await filling.finish()
             await read.serve(generation)
     return Rebuilt(filling.position, filling.position - start, round(clock.monotonic() - began, 3))

@@ -71,8 +71,10 @@ async def _rebuild(domain: Domain, stores: Stores, *, back: bool) -> Rebuilt:
                 handled=lambda: 0,
             )
         began, start = clock.monotonic(), await stores.read.position()
-        filling = Filling(domain, stores.events, stores.read, start, clock, report=report, handled=lambda: 0)
-        await filling.fill(head)
+        filling = Filling(
+            domain, stores.events, stores.read, start, clock, end=lambda: head, report=report, handled=lambda: 0
+        )
+        await filling.finish()
         await stores.read.mark_filled()
         return Rebuilt(head, head - start, round(clock.monotonic() - began, 3))
 

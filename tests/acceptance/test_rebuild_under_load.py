@@ -44,14 +44,14 @@ def rebuilding(shop: CommandLine, folder: Path, pipe: Pipe, notes: Path) -> Runn
     return process
 
 
-def noted(notes: Path) -> list[dict[str, Any]]:
-    """Return all whole lines of the notes."""
+def noted(notes: Path, kind: bytes) -> list[dict[str, Any]]:
+    """Return the whole lines of the notes that have `kind` in them. The others, which are many, are not parsed."""
     whole, _, _ = notes.read_bytes().rpartition(b"\n") if notes.exists() else (b"", b"", b"")
-    return [json.loads(line) for line in whole.splitlines()]
+    return [json.loads(line) for line in whole.splitlines() if kind in line]
 
 
 def rebuilds(notes: Path) -> list[dict[str, Any]]:
-    return [note for note in noted(notes) if "rebuilt" in note]
+    return noted(notes, b'"rebuilt"')
 
 
 def asked_from_outside(shop: CommandLine) -> int:
@@ -64,9 +64,8 @@ def asked_from_outside(shop: CommandLine) -> int:
 def check_positions(notes: Path) -> None:
     """Assert that no answer in the process was at an earlier position than the one before it."""
     positions: dict[int, list[int]] = defaultdict(list)
-    for note in noted(notes):
-        if "task" in note:
-            positions[note["task"]].append(note["position"])
+    for note in noted(notes, b'"task"'):
+        positions[note["task"]].append(note["position"])
     assert all(each == sorted(each) for each in positions.values())
     assert min(len(set(each)) for each in positions.values()) > 10, "too little happened beside the rebuilds"
 
@@ -75,7 +74,7 @@ def test_queries_from_inside_and_outside_never_fail_or_go_back_and_no_effect_fir
     shop: CommandLine, folder: Path, pipe: Pipe, notes: Path, rebuilding: Running
 ) -> None:
     outside = [0]
-    while len(outside) <= 10 or len(rebuilds(notes)) < 7:
+    while len(outside) <= 10 or len(rebuilds(notes)) < 4:
         outside.append(asked_from_outside(shop))
         assert not rebuilding.ends_within(0), rebuilding.finished()
     pipe.close()
@@ -105,7 +104,7 @@ def test_a_kill_in_the_middle_of_a_rebuild_leaves_the_old_one_serving_and_nothin
     rebuilding.signal(signal.SIGKILL)
     killed = rebuilding.finished()
     assert killed.code == -signal.SIGKILL, killed
-    last = max(note["position"] for note in noted(notes) if "task" in note)
+    last = max(note["position"] for note in noted(notes, b'"task"'))
     assert asked_from_outside(shop) >= last
     unknown = Counter(row.effect_id for row in effect_rows(shop.data) if row.state == "sending")
 
