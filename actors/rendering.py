@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..stores.effect_records import Effect, EffectRecord, effect_id
 from ..stores.protocols import EventStore
@@ -52,7 +53,8 @@ def render(domain: Domain, consumer: EffectDefinition, events: Sequence[EventRec
 async def render_anew(domain: Domain, store: EventStore, parked: Iterable[EffectRecord]) -> dict[str, Sequence[Effect]]:
     """Return what those of the `parked` effects make now whose rendering had failed, by their ids.
 
-    Such an effect has no payload. It may make several effects now, or none, or fail again and be parked for that.
+    Such an effect has no payload. It may make several effects now, or none, or fail again and be parked for that. The
+    first one keeps the id under which the ledger has it.
 
     Raises:
         UnknownEvent: an event's type is not registered.
@@ -61,7 +63,10 @@ async def render_anew(domain: Domain, store: EventStore, parked: Iterable[Effect
     for effect in parked:
         consumer = domain.effects.get(effect.consumer)
         if consumer is not None and consumer.kind != "call" and not effect.payload:
-            made[effect.effect_id] = render(domain, consumer, await store.read(effect.position - 1, 1))
+            effects = render(domain, consumer, await store.read(effect.position - 1, 1))
+            if effects:
+                effects[0] = replace(effects[0], effect_id=effect.effect_id)
+            made[effect.effect_id] = effects
     return made
 
 
@@ -95,5 +100,5 @@ def _payload(consumer: EffectDefinition, made: Any) -> str:
 def _effect(
     consumer: EffectDefinition, record: EventRecord, ordinal: int, payload: str, parked: str | None = None
 ) -> Effect:
-    name = effect_id(consumer.name, record.position, ordinal)
+    name = effect_id(consumer.name, record.position, record.hash, ordinal)
     return Effect(name, consumer.name, record.position, ordinal, record.stream, payload, parked)

@@ -122,7 +122,8 @@ class StraightEffects:
             for consumer in self._consumers:
                 if event.type not in consumer.events or (made := consumer.call(live, EventMeta(event))) is None:
                     continue
-                place = effect_id(consumer.name, event.position, 0), consumer.name, event.position, 0, event.stream
+                name = effect_id(consumer.name, event.position, event.hash, 0)
+                place = name, consumer.name, event.position, 0, event.stream
                 record = EffectRecord(*place, encode_json(made).decode(), "pending", 0, None, None, _wall_clock())
                 effects.records.append(record)
                 if isinstance(made, Email):

@@ -1,7 +1,7 @@
 """Whether two parties left the same rows: a comparison of speed is honest only between equal results.
 
 Left out is what no two runs share: the ids of commands that were given none, times, the digests of commands (see
-`benchmarks.floor`), and the hashes that follow from those.
+`benchmarks.floor`), the hashes that follow from those, and the ids of effects, which follow from the hashes.
 """
 
 import sqlite3
@@ -26,9 +26,10 @@ WRITE_QUERIES = (
     "SELECT name, partition, value FROM cursors ORDER BY name",
 )
 LEDGER_QUERIES = (
-    "SELECT effect_id, consumer, position, ordinal, stream, payload, state FROM effects ORDER BY effect_id",
+    "SELECT position, consumer, ordinal, stream, payload, state FROM effects ORDER BY position, consumer, ordinal",
     "SELECT name, cursor, paused FROM consumers ORDER BY name",
 )
+PLACES = "SELECT effect_id, consumer || ' ' || position || '/' || ordinal FROM effects"
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 
 
@@ -70,19 +71,25 @@ def require_same_reads(one: Path, other: Path) -> int:
 
 
 def require_same_effects(one: DataFolder, other: DataFolder) -> int:
-    """Compare the ledgers and the names of the mails in two folders, and return how many of both are the same.
+    """Compare the ledgers of two folders, and which effects have a mail there; return how many of both are the same.
 
     Raises:
         ResultsDiffer: at the first row that is not, or with the mails that only one of the two wrote.
     """
     with closing(_open(one.effects_db)) as a, closing(_open(other.effects_db)) as b:
         rows = sum(_same(a, b, query) for query in LEDGER_QUERIES)
-    mails, others = ({file.name for file in folder.outbox.glob("*.eml")} for folder in (one, other))
+        mails, others = _mails(one, a), _mails(other, b)
     if mails != others:
         raise ResultsDiffer(
             f"{len(mails)} mails and {len(others)}; only one party wrote {', '.join(sorted(mails ^ others)[:3])}"
         )
     return rows + len(mails)
+
+
+def _mails(folder: DataFolder, ledger: sqlite3.Connection) -> set[str]:
+    """Return the consumer, the position and the ordinal of each mail; the name of one that is of no effect."""
+    places = dict(ledger.execute(PLACES).fetchall())
+    return {places.get(file.stem, file.name) for file in folder.outbox.glob("*.eml")}
 
 
 def _open(file: Path) -> sqlite3.Connection:

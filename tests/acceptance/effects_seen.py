@@ -83,16 +83,16 @@ def entered(data: Path) -> int:
 def check_each_effect_is_done(data: Path) -> None:
     """Assert that the ledger holds exactly the effects that the events call for, and that all of them are done."""
     with closing(read_only(data / "write.db")) as write_db:
-        events = write_db.execute("SELECT position, type, data FROM events ORDER BY position").fetchall()
+        events = write_db.execute("SELECT position, type, data, hash FROM events ORDER BY position").fetchall()
     expected = []
-    for position, type_, text in events:
+    for position, type_, text, hash_ in events:
         if type_ == "product.repriced":
-            expected.append((PAGES, position))
+            expected.append((PAGES, position, hash_))
         elif type_ in MAILS and json.loads(text).get("customer") is not None:
-            expected.append((MAILS[type_], position))
+            expected.append((MAILS[type_], position, hash_))
     found = effect_rows(data)
     assert [(row.effect_id, row.consumer, row.position) for row in found] == [
-        (effect_id(consumer, position, 0), consumer, position) for consumer, position in expected
+        (effect_id(consumer, position, hash_, 0), consumer, position) for consumer, position, hash_ in expected
     ]
     assert Counter(row.state for row in found) == {"done": len(expected)}
 

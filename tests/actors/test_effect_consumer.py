@@ -287,7 +287,7 @@ async def test_a_long_backlog_is_taken_up_by_its_ids_and_not_by_its_payloads(tmp
     await ledger.open_consumer(NAME, 0)
     for first in range(1, count, 1000):
         effects = [
-            Effect(effect_id(NAME, position, 0), NAME, position, 0, f"account-{position}", "x" * size)
+            Effect(effect_id(NAME, position, bytes(32), 0), NAME, position, 0, f"account-{position}", "x" * size)
             for position in range(first, first + 1000)
         ]
         await ledger.record(NAME, effects, expected=first - 1, position=first + 999)

@@ -49,14 +49,16 @@ def rendered(app: App, events: list[EventRecord], name: str = "mails") -> list[E
 
 def test_an_event_makes_no_effect_one_or_several_each_with_its_own_stable_id() -> None:
     made = {"none": None, "one": mail(), "two": [mail(), mail("bo@example.com")], "empty": ()}
-    effects = rendered(mails_of(made.get), sealed(GENESIS, *made))
+    events = sealed(GENESIS, *made)
+    effects = rendered(mails_of(made.get), events)
     assert [(each.position, each.ordinal, each.parked) for each in effects] == [
         (2, 0, None),
         (3, 0, None),
         (3, 1, None),
     ]
-    assert [each.effect_id for each in effects] == [effect_id("mails", each.position, each.ordinal) for each in effects]
-    assert len({each.effect_id for each in effects}) == 3
+    ids = [each.effect_id for each in effects]
+    assert ids == [effect_id("mails", each.position, events[each.position - 1].hash, each.ordinal) for each in effects]
+    assert ids == sorted(set(ids))
     assert msgspec.json.decode(effects[2].payload, type=Email).to == "bo@example.com"
     assert effects[2].stream == "account-two"
 

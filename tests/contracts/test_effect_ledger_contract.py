@@ -39,7 +39,7 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 def effect(position: int, ordinal: int = 0, consumer: str = "mail", parked: str | None = None) -> Effect:
-    identity = effect_id(consumer, position, ordinal)
+    identity = effect_id(consumer, position, bytes(32), ordinal)
     return Effect(identity, consumer, position, ordinal, f"order-{position}", f'{{"to":"{position}@b.c"}}', parked)
 
 
@@ -375,7 +375,7 @@ async def test_an_effect_that_was_rendered_anew_takes_its_own_place_and_others_c
     assert await places(ledger) == [(1, 0), (1, 1), (1, 2), (2, 0)]
     record = await only(ledger)
     assert (record.state, record.payload, record.error) == ("pending", ONE.payload, "the renderer raised")
-    assert (await only(ledger, effect_id("mail", 1, 2))).state == "pending"
+    assert (await only(ledger, effect(1, 2).effect_id)).state == "pending"
 
 
 async def test_an_effect_that_makes_nothing_any_more_is_over_and_one_that_fails_again_stays_parked(
@@ -426,7 +426,7 @@ async def test_a_search_finds_what_fits_all_that_is_given_in_order(ledger: Effec
     assert await found(states=["parked"]) == [("mail", 2, 0), ("cdn", 3, 0), ("mail", 3, 0)]
     assert await found(states=["parked", "done"], consumer="mail") == [("mail", 1, 0), ("mail", 2, 0), ("mail", 3, 0)]
     assert await found(states=["done"]) == [("mail", 1, 0)]
-    assert await found(effect_ids=[effect_id("mail", 3, 1), ID]) == [("mail", 1, 0), ("mail", 3, 1)]
+    assert await found(effect_ids=[effect(3, 1).effect_id, ID]) == [("mail", 1, 0), ("mail", 3, 1)]
     assert await found(effect_ids=[ID], states=["parked"]) == []
     assert await found(consumer="nobody") == []
 

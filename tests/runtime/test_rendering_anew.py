@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from twofold.runtime.cli.exit_codes import ExitCode
-from twofold.stores.effect_records import effect_id
 
 from tests.doubles.command_line import CommandLine
 
@@ -42,6 +41,10 @@ def open_accounts(bank: CommandLine, *keys: str) -> None:
     assert sent.code == ExitCode.DONE, sent
 
 
+def ids(bank: CommandLine) -> list[str]:
+    return [each["effect_id"] for each in bank.run("effects", "list", "--json").answer]
+
+
 def states(bank: CommandLine) -> list[tuple[int, int, str]]:
     return [(each["position"], each["ordinal"], each["state"]) for each in bank.run("effects", "list", "--json").answer]
 
@@ -54,6 +57,7 @@ def test_what_raised_is_rendered_once_the_domain_is_mended_and_sent_once_under_i
     renders(bank, 'raise ValueError("a bug")')
     open_accounts(bank, "1", "2")
     assert states(bank) == [(1, 0, "parked"), (2, 0, "parked")]
+    entered = ids(bank)
 
     renders(bank, 'raise ValueError("another bug")')
     retried = bank.run("effects", "retry", "--consumer", "welcome")
@@ -63,10 +67,11 @@ def test_what_raised_is_rendered_once_the_domain_is_mended_and_sent_once_under_i
 
     two = MAIL.format("ada"), MAIL.format("bo")
     renders(bank, f'return [{two[0]}, {two[1]}] if meta.key == "1" else []')
-    retried = bank.run("effects", "retry", effect_id("welcome", 1, 0))
+    retried = bank.run("effects", "retry", entered[0])
     assert (retried.code, "1 tried again, 0 parked once more" in retried.out) == (ExitCode.DONE, True), retried
     assert states(bank) == [(1, 0, "done"), (1, 1, "done"), (2, 0, "parked")]
-    assert mails(bank) == {effect_id("welcome", 1, 0), effect_id("welcome", 1, 1)}
+    first, more, second = ids(bank)
+    assert ([first, second], mails(bank)) == (entered, {first, more})
 
     assert bank.run("effects", "retry", "--consumer", "welcome").code == ExitCode.DONE
     assert states(bank)[-1] == (2, 0, "discarded")

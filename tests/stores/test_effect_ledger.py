@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 START = (0, -1)
 NOW = 1_700_000_000_000_000
+HASH = bytes(32)
+"""Of every event that is made up here."""
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def file(tmp_path: Path) -> Path:
 
 def effects_after(position: int, count: int, payload: str = "{}") -> list[Effect]:
     places = range(position + 1, position + count + 1)
-    return [Effect(effect_id("mail", n, 0), "mail", n, 0, f"order-{n}", payload) for n in places]
+    return [Effect(effect_id("mail", n, HASH, 0), "mail", n, 0, f"order-{n}", payload) for n in places]
 
 
 async def open_with_mail(file: Path) -> SqliteEffectLedger:
@@ -154,7 +156,7 @@ async def test_a_ledger_of_the_first_version_is_brought_on_and_keeps_what_it_hol
         old.execute(f"PRAGMA application_id = {EFFECTS_DB.application_id}")
         old.execute("PRAGMA user_version = 1")
         old.execute("INSERT INTO consumers VALUES ('mail', 1, NULL)")
-        kept = EffectRecord(effect_id("mail", 1, 0), "mail", 1, 0, "order-1", "{}", "retry", 7, "451", None, NOW)
+        kept = EffectRecord(effect_id("mail", 1, HASH, 0), "mail", 1, 0, "order-1", "{}", "retry", 7, "451", None, NOW)
         old.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(kept)[:11])
     with pytest.raises(SchemaTooOld, match="Start Twofold on the folder once"):
         await SqliteEffectLedger.open_read_only(file)
