@@ -30,7 +30,8 @@ from .actors.submission import (
 )
 from .runtime.app import App
 from .runtime.config import Config, ConfigError
-from .runtime.effects import ConsumerHalted, LedgerGone, UnknownConsumerName
+from .runtime.effect_search import UnknownConsumerName
+from .runtime.effects import ConsumerHalted, LedgerGone
 from .runtime.failures import CoreFailed, NotRunning
 from .runtime.history import NoSuchVersion, RecordedEvent, StreamState, UnknownStream
 from .runtime.queries import (
@@ -58,6 +59,7 @@ from .stores.errors import (
     StatementFailed,
     StorageFailed,
     TwofoldError,
+    UnknownEffect,
     WrongEffectState,
 )
 from .stores.protocols import ReadDb
@@ -126,6 +128,7 @@ __all__ = [
     "TwofoldError",
     "Undeliverable",
     "UnknownConsumerName",
+    "UnknownEffect",
     "UnknownEvent",
     "UnknownQuery",
     "UnknownStream",

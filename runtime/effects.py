@@ -1,10 +1,11 @@
 """The consumers of effects of one runtime: registered, wired to their deliverers, awaited and mended."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias, cast
 
 import anyio
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ..actors.definitions import Domain, EffectDefinition
@@ -24,9 +25,10 @@ from ..stores.effect_records import EffectState
 from ..stores.errors import TwofoldError
 from ..stores.records import Position
 from .config import Config
+from .effect_search import UnknownConsumerName
 from .stores import Stores
 
-__all__ = ["ConsumerHalted", "Effects", "LedgerGone", "UnknownConsumerName"]
+__all__ = ["ConsumerHalted", "Effects", "LedgerGone", "Resumed", "to_send"]
 
 MakeRole: TypeAlias = Callable[..., Role]
 
@@ -42,14 +44,6 @@ class LedgerGone(TwofoldError):
         )
 
 
-class UnknownConsumerName(TwofoldError):
-    """The domain registers no consumer of that name."""
-
-    def __init__(self, name: str, known: Collection[str]) -> None:
-        self.name = name
-        super().__init__(f"No consumer is called {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
-
-
 class ConsumerHalted(TwofoldError):
     """A consumer failed again and again, and is not replaced any more."""
 
@@ -58,6 +52,20 @@ class ConsumerHalted(TwofoldError):
         super().__init__(
             f"The consumer {name} is halted: {failure}. Nothing is lost; mend the cause, then restart the process."
         )
+
+
+class Resumed(Struct, frozen=True):
+    """A consumer that was told to send again."""
+
+    resumed: str
+    was_paused: bool
+    to_send: int
+    """How many effects it had to send then: those that are neither done nor parked nor given up."""
+
+
+def to_send(counts: Mapping[EffectState, int]) -> int:
+    """Return how many effects are still to be sent, of the numbers in each state."""
+    return counts["pending"] + counts["sending"] + counts["retry"]
 
 
 class Effects:
@@ -127,7 +135,7 @@ class Effects:
         being replaced takes it up all the same.
 
         Raises:
-            WrongEffectState: one of them is not parked; none was released.
+            UnknownEffect, WrongEffectState: one of them is not there, or is not parked; none was released.
             UnknownEvent: one is to be rendered whose event's type is not registered; none was released.
         """
         async with AsyncExitStack() as stack:
@@ -144,7 +152,7 @@ class Effects:
             cast(EffectConsumer, role.actor).release(effect_ids, again=again, rendered=rendered)
         return released
 
-    async def resume(self, name: str) -> None:
+    async def resume(self, name: str) -> Resumed:
         """Let a paused consumer send again; one that is just being replaced does so all the same.
 
         Raises:
@@ -155,9 +163,12 @@ class Effects:
             raise UnknownConsumerName(name, self._roles)
         if self._roles[name].state == "halted":
             raise ConsumerHalted(name, self._roles[name].failure)
+        ledger = self._stores.effects
         async with self._quiet[name].mending:
-            await self._stores.effects.pause(name, None)
+            paused, counts = (await ledger.consumers())[name].paused, (await ledger.counts())[name]
+            await ledger.pause(name, None)
             cast(EffectConsumer, self._roles[name].actor).resume()
+        return Resumed(name, paused is not None, to_send(counts))
 
     def troubles(self) -> list[str]:
         """Return which consumers send nothing until somebody helps, and why, a sentence each."""

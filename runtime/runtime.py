@@ -14,6 +14,8 @@ from ..actors.submission import Receipt, Stage, Submission
 from ..actors.turns import Turns
 from ..stores.effect_records import EffectRecord, EffectState
 from ..stores.records import Outcome, Position, StreamId, Version
+from .effect_search import search_effects
+from .effects import Resumed
 from .history import RecordedEvent, StreamState, history_of, state_of
 from .lifecycle import Lifecycle
 from .queries import ask
@@ -217,28 +219,31 @@ class Runtime(Lifecycle):
         """Return up to `limit` effects that fit all that is given, oldest first, as the ledger has them.
 
         Without `payloads` what was rendered is left out, which may be large.
+
+        Raises:
+            UnknownConsumerName, UnknownEffect: the ledger has none of that name, or of one of the ids.
         """
         ledger = self._running_stores.effects
-        return await ledger.search(
-            consumer=consumer, states=states, effect_ids=effect_ids, limit=limit, payloads=payloads
+        return await search_effects(
+            ledger, consumer=consumer, states=states, effect_ids=effect_ids, limit=limit, payloads=payloads
         )
 
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects `again`, or give them up, and return how many that were.
 
         Raises:
-            WrongEffectState: one of them is not parked; none was released.
+            UnknownEffect, WrongEffectState: one of them is not there, or is not parked; none was released.
         """
         return await self._at_work.effects.release(effect_ids, again=again)
 
-    async def resume_consumer(self, name: str) -> None:
-        """Let a paused consumer send again, after the access was mended.
+    async def resume_consumer(self, name: str) -> Resumed:
+        """Let a paused consumer send again, after the access was mended, and return what it has to send.
 
         Raises:
             UnknownConsumerName: there is none of that name.
             ConsumerHalted: it failed for good, and only a restart of the process helps.
         """
-        await self._at_work.effects.resume(name)
+        return await self._at_work.effects.resume(name)
 
     async def rebuild(self, progress: Report = lambda _progress: None) -> Rebuilt:
         """Fill a new generation of the read database from the first event on, and let it serve.

@@ -3,6 +3,7 @@
 Each error keeps its facts as attributes and says in its message what happened, to which thing, and what to do next.
 """
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "StoreError",
     "TwofoldError",
     "UnknownConsumer",
+    "UnknownEffect",
     "UnknownPartition",
     "WrongCursor",
     "WrongEffectState",
@@ -206,17 +208,36 @@ class WrongHead(StoreError):
         )
 
 
-class WrongEffectState(StoreError):
-    """An effect is not in a state from which the step that was asked for leads on; nothing was changed.
+class UnknownEffect(StoreError):
+    """The ledger has no effect of that id; nothing was changed."""
 
-    `state` is ``None`` where the ledger has no such effect.
-    """
-
-    def __init__(self, effect_id: str, state: str | None, step: str) -> None:
-        self.effect_id, self.state, self.step = effect_id, state, step
-        found = "is not in the ledger" if state is None else f"is {state}"
+    def __init__(self, effect_id: str) -> None:
+        self.effect_id = effect_id
         super().__init__(
-            f"Effect {effect_id} {found}, so it cannot {step}. Nothing was changed; read the effects and ask again."
+            f"No effect in the ledger has the id {effect_id}. Nothing was changed; `twofold effects list` names them. "
+            "What was done or given up is kept for effects.keep_done."
+        )
+
+
+class WrongEffectState(StoreError):
+    """An effect is not in a state from which the step that was asked for leads on; nothing was changed."""
+
+    _WAITS = "It is tried without help, and `twofold status` says what it waits for"
+    _WHAT_NOW: Mapping[str, str] = {
+        "pending": _WAITS,
+        "sending": _WAITS,
+        "retry": _WAITS,
+        "done": "Nothing is left to do for it",
+        "discarded": "It was given up for good",
+    }
+
+    def __init__(self, effect_id: str, state: str, step: str, allowed: Collection[str]) -> None:
+        """Say that the effect is in `state`, and that `step` leads on from the `allowed` ones alone."""
+        self.effect_id, self.state, self.step, self.allowed = effect_id, state, step, tuple(allowed)
+        what_now = self._WHAT_NOW.get(state, "It waits for `twofold effects retry` or `discard`")
+        super().__init__(
+            f"Effect {effect_id} is {state}, and only one that is {' or '.join(allowed)} can {step}. "
+            f"{what_now}. Nothing was changed: leave it out and ask again."
         )
 
 

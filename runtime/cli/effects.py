@@ -10,9 +10,18 @@ from ...stores.effect_records import EffectState
 from ..app import App
 from ..client.operating import find_effects_on_server, mend_effects_on_server, resume_consumer_on_server
 from ..config import Config, load_domain
+from ..effects import Resumed
 from .command import as_json_flag, configured, show, url_option
 from .exit_codes import ExitCode
-from .mending import NoSuchEffect, find_effects, mend_effects, resume_consumer, tell_effect, tell_effects
+from .mending import (
+    ResumedHere,
+    find_effects,
+    mend_effects,
+    resume_consumer,
+    tell_effect,
+    tell_effects,
+    tell_resumed,
+)
 
 __all__ = ["effects"]
 
@@ -78,13 +87,11 @@ def show_effect(config: Config | None, effect_id: str, url: str | None, as_json:
       twofold effects show 00011a16cfa361b0e0e9a177c69e644d
     """
     find = partial(find_effects, config) if config is not None else partial(find_effects_on_server, str(url))
-    found = anyio.run(partial(find, consumer=None, states=(), effect_ids=(effect_id,), limit=1))
-    if not found:
-        raise NoSuchEffect(effect_id)
+    (found,) = anyio.run(partial(find, consumer=None, states=(), effect_ids=(effect_id,), limit=1))
     if as_json:
-        show(found[0], as_json=True)
+        show(found, as_json=True)
     else:
-        tell_effect(found[0])
+        tell_effect(found)
 
 
 @effects.command("retry", short_help="Try parked effects again, at once.")
@@ -132,8 +139,8 @@ def _mend(
     again: bool,
     timeout: float,
 ) -> None:
-    if not effect_ids and consumer is None:
-        raise click.UsageError("Give the ids of effects, or --consumer NAME for all that it has parked.")
+    if bool(effect_ids) == (consumer is not None):
+        raise click.UsageError("Give either the ids of effects, or --consumer NAME for all that it has parked.")
     if config is None:
         mend = partial(mend_effects_on_server, str(url))
     else:
@@ -152,14 +159,24 @@ def _mend(
 @click.argument("consumer")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @url_option
-def resume(config: Config | None, consumer: str, timeout: float, url: str | None) -> None:
-    """Let a paused CONSUMER send again, once its access is mended. With --url nothing is waited for.
+@as_json_flag
+def resume(config: Config | None, consumer: str, timeout: float, url: str | None, as_json: bool) -> None:
+    """Let a paused CONSUMER send again, once its access is mended, and say how many effects it has to send.
+
+    Without --url what it sends is waited for; exit code 1: it is paused again.
 
     \b
     Example:
       twofold effects resume order-confirmation
     """
+    resumed: Resumed
     if config is None:
-        anyio.run(resume_consumer_on_server, str(url), consumer)
+        resumed = anyio.run(resume_consumer_on_server, str(url), consumer)
     else:
-        anyio.run(resume_consumer, load_domain(config, App), config, consumer, timeout)
+        resumed = anyio.run(resume_consumer, load_domain(config, App), config, consumer, timeout)
+    if as_json:
+        show(resumed, as_json=True)
+    else:
+        tell_resumed(resumed)
+    if isinstance(resumed, ResumedHere) and resumed.paused is not None:
+        sys.exit(ExitCode.NOT_DONE)

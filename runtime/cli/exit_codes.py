@@ -4,7 +4,9 @@ from enum import IntEnum
 from typing import Self
 
 from ...stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
+from ..client.failures import NoSuchConsumer
 from ..config import ConfigError
+from ..effect_search import UnknownConsumerName
 from ..failures import AddressInUse, CoreFailed
 from ..signatures import RegistrationError
 
@@ -37,6 +39,8 @@ class ExitCode(IntEnum):
 
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (UnknownConsumerName, ExitCode.USAGE),
+    (NoSuchConsumer, ExitCode.USAGE),
     (ConfigError, ExitCode.CONFIGURATION),
     (RegistrationError, ExitCode.CONFIGURATION),
     (FolderRefused, ExitCode.CONFIGURATION),

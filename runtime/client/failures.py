@@ -2,7 +2,7 @@
 
 from ...stores.errors import TwofoldError
 
-__all__ = ["AnswerTooLarge", "NotTwofold", "RequestRefused", "ServerAway"]
+__all__ = ["AnswerTooLarge", "NoSuchConsumer", "NotTwofold", "RequestRefused", "ServerAway"]
 
 
 class ServerAway(TwofoldError):
@@ -35,3 +35,7 @@ class NotTwofold(TwofoldError):
 
 class RequestRefused(TwofoldError):
     """The server answered that the request as a whole makes no sense to it, or fails; it says why in its own words."""
+
+
+class NoSuchConsumer(RequestRefused):
+    """The server has no consumer of the name that was given."""

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from ...actors.filling import RebuildProgress, Report
 from ...actors.rebuilder import Rebuilt
 from ...stores.effect_records import EffectRecord, EffectState
+from ..effects import Resumed
 from .server import Server
 
 __all__ = ["find_effects_on_server", "mend_effects_on_server", "rebuild_on_server", "resume_consumer_on_server"]
@@ -41,12 +42,6 @@ class Released(Struct, frozen=True):
     """How many effects were released."""
 
     released: int
-
-
-class Resumed(Struct, frozen=True):
-    """The consumer that sends again."""
-
-    resumed: str
 
 
 class UnderWay(Struct, frozen=True):
@@ -84,10 +79,10 @@ async def mend_effects_on_server(
         return released, await _still_parked(server, effect_ids)
 
 
-async def resume_consumer_on_server(url: str, consumer: str) -> None:
-    """Let a paused consumer send again; raises as `Server.ask` does."""
+async def resume_consumer_on_server(url: str, consumer: str) -> Resumed:
+    """Let a paused consumer send again, and return what it has to send; raises as `Server.ask` does."""
     async with Server(url) as server:
-        await server.ask("POST", f"/consumers/{quote(consumer, safe='')}/resume", Resumed, body={})
+        return await server.ask("POST", f"/consumers/{quote(consumer, safe='')}/resume", Resumed, body={})
 
 
 async def rebuild_on_server(url: str, *, back: bool, report: Report) -> Rebuilt:

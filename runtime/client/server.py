@@ -15,7 +15,7 @@ from ...actors.submission import Stage
 from ...stores.records import Position
 from ..http_terms import TYPE_PREFIX
 from .answers import PASSES, Told
-from .failures import AnswerTooLarge, NotTwofold, RequestRefused, ServerAway
+from .failures import AnswerTooLarge, NoSuchConsumer, NotTwofold, RequestRefused, ServerAway
 
 __all__ = ["Server"]
 
@@ -193,7 +193,7 @@ class Server:
             what = told.detail if is_ours else f"{response.reason_phrase}."
             return ServerAway(f"{self.url} answered {status}: {what}", float(asked) if asked.isdecimal() else 0.0)
         if is_ours:
-            return RequestRefused(told.detail)
+            return (NoSuchConsumer if told.kind == "unknown-consumer" else RequestRefused)(told.detail)
         asked_for = f"{response.request.method} {response.request.url.path}"
         return NotTwofold(self.url, f"it answered {asked_for} with {status} and {_type_of(response) or 'no type'}")
 

@@ -79,11 +79,9 @@ class Operating:
         return await self._release(request, again=False)
 
     async def resume(self, request: Request) -> Response:
-        """Let a paused consumer send again."""
+        """Let a paused consumer send again, and tell how many effects it has to send."""
         require_type(request, "application/json")
-        name = request.path_params["consumer"]
-        await self._service.resume_consumer(name)
-        return answer_json({"resumed": name})
+        return answer_json(await self._service.resume_consumer(request.path_params["consumer"]))
 
     async def rebuild(self, request: Request) -> Response:
         """Fill a new generation of the read database, or go back to the one before, and answer once it serves.

@@ -35,10 +35,12 @@ from ...stores.errors import (
     StorageFailed,
     StoreClosed,
     TwofoldError,
+    UnknownEffect,
     WrongEffectState,
 )
 from ...stores.records import Fault, Offset, Position
-from ..effects import ConsumerHalted, UnknownConsumerName
+from ..effect_search import UnknownConsumerName
+from ..effects import ConsumerHalted
 from ..failures import NotRunning
 from ..history import NoSuchVersion, UnknownStream
 from ..http_terms import TYPE_PREFIX
@@ -130,6 +132,7 @@ BY_ERROR: Mapping[type[TwofoldError], Kind] = {
     NoSuchVersion: Kind("unknown-version", 404, "The stream has no such version"),
     UnreadableStream: Kind("unreadable-stream", 500, "The stream cannot be read"),
     UnknownConsumerName: Kind("unknown-consumer", 404, "There is no such consumer"),
+    UnknownEffect: Kind("unknown-effect", 404, "There is no such effect"),
     ConsumerHalted: Kind("consumer-halted", 409, "The consumer failed for good"),
     WrongEffectState: Kind("wrong-effect-state", 409, "An effect is not in the state that this needs"),
     RebuildUnderWay: Kind("rebuild-under-way", 409, "The read database is being rebuilt already"),

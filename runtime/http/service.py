@@ -11,6 +11,7 @@ from ...actors.submission import Receipt, Stage
 from ...actors.turns import Turns
 from ...stores.effect_records import EffectRecord, EffectState
 from ...stores.records import Outcome, Position, StreamId, Version
+from ..effects import Resumed
 from ..history import RecordedEvent, StreamState
 from ..readiness import Readiness
 from ..submitting import Posted
@@ -82,7 +83,7 @@ class Service(Protocol):
     async def release_effects(self, effect_ids: Sequence[str], *, again: bool) -> int:
         """Try parked effects again, or give them up."""
 
-    async def resume_consumer(self, name: str) -> None:
+    async def resume_consumer(self, name: str) -> Resumed:
         """Let a paused consumer send again."""
 
     async def rebuild(self) -> Rebuilt:

@@ -10,7 +10,7 @@ from ...actors.email import Email
 from ...actors.purge import Purge
 from ...actors.rendering import payloads_of
 from ..app import App
-from ..effects import UnknownConsumerName
+from ..effect_search import UnknownConsumerName
 from .history import History
 from .virtual_clock import START
 

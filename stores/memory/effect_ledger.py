@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 
 from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, rendered_anew
-from ..errors import CommitRefused, StoreClosed, UnknownConsumer, WrongCursor, WrongEffectState
+from ..errors import CommitRefused, StoreClosed, UnknownConsumer, UnknownEffect, WrongCursor, WrongEffectState
 from ..records import Position
 from .text import check_text
 
@@ -73,7 +73,7 @@ class MemoryEffectLedger:
         for each in conclusions:
             check_text(each.error, each.result)
             if each.effect_id in ends:
-                raise WrongEffectState(each.effect_id, ends[each.effect_id].state, "be concluded")
+                raise WrongEffectState(each.effect_id, ends[each.effect_id].state, "be concluded", ("sending",))
             ends[each.effect_id] = each
         for effect in self._all_in(("sending",), ends, "be concluded"):
             end = ends[effect.effect_id]
@@ -135,7 +135,7 @@ class MemoryEffectLedger:
         rendered: Mapping[str, Sequence[Effect]] | None = None,
     ) -> int:
         await self._enter()
-        parked = self._all_in(("parked",), effect_ids, "be released")
+        parked = self._all_in(("parked",), effect_ids, "be retried or discarded")
         anew = rendered or {}
         for effect in parked:
             if effect.effect_id in anew:
@@ -193,8 +193,10 @@ class MemoryEffectLedger:
         """Return the effects of these ids, each once, all of them in one of the `allowed` states."""
         for effect_id in effect_ids:
             found = self._effects.get(effect_id)
-            if found is None or found.state not in allowed:
-                raise WrongEffectState(effect_id, None if found is None else found.state, step)
+            if found is None:
+                raise UnknownEffect(effect_id)
+            if found.state not in allowed:
+                raise WrongEffectState(effect_id, found.state, step, allowed)
         return [self._effects[effect_id] for effect_id in dict.fromkeys(effect_ids)]
 
     def _add(self, effects: Sequence[Effect], now: int) -> None:

@@ -7,7 +7,7 @@ from time import time_ns
 from typing import TypeAlias
 
 from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectState, rendered_anew
-from ..errors import CommitRefused, UnknownConsumer, WrongCursor, WrongEffectState
+from ..errors import CommitRefused, UnknownConsumer, UnknownEffect, WrongCursor, WrongEffectState
 from ..records import Position
 from .changes import change
 from .effect_rows import FINISHED, OF_THESE_IDS, encode_ids, known_consumers, states_of
@@ -67,11 +67,12 @@ DELETE FROM effects INDEXED BY finished
 WHERE consumer IN (SELECT name FROM consumers) AND {FINISHED} AND changed < ?
 """  # noqa: S608 - our own words
 
-States: TypeAlias = Collection[str | None]
+States: TypeAlias = Collection[str]
 MAY_BEGIN: States = ("pending", "retry", "sending")
 """An attempt whose end is unknown is begun again."""
 MAY_CONCLUDE: States = ("sending",)
 MAY_RELEASE: States = ("parked",)
+RELEASING = "be retried or discarded"
 
 
 def ensure_consumer(connection: sqlite3.Connection, file: Path, name: str, start: Position) -> ConsumerRecord:
@@ -162,7 +163,7 @@ def release_parked(
 ) -> int:
     """Take parked effects out of their parking, and return how many that were."""
     with change(connection, file):
-        check_states(connection, effect_ids, MAY_RELEASE, "be released")
+        check_states(connection, effect_ids, MAY_RELEASE, RELEASING)
         for effect_id, effects in rendered.items():
             check_rendered(effect_id, effects)
             connection.execute(RENDER_ANEW, (*rendered_anew(effects), now, effect_id))
@@ -202,8 +203,10 @@ def check_states(connection: sqlite3.Connection, effect_ids: Collection[str], al
     """Check that each of these effects is in one of the `allowed` states."""
     states = states_of(connection, effect_ids)
     for effect_id in effect_ids:
-        if states.get(effect_id) not in allowed:
-            raise WrongEffectState(effect_id, states.get(effect_id), step)
+        if effect_id not in states:
+            raise UnknownEffect(effect_id)
+        if states[effect_id] not in allowed:
+            raise WrongEffectState(effect_id, states[effect_id], step, allowed)
 
 
 def check_rendered(effect_id: str, effects: Sequence[Effect]) -> None:
@@ -217,5 +220,5 @@ def check_once(conclusions: Iterable[Conclusion]) -> None:
     ends: dict[str, str] = {}
     for each in conclusions:
         if each.effect_id in ends:
-            raise WrongEffectState(each.effect_id, ends[each.effect_id], "be concluded")
+            raise WrongEffectState(each.effect_id, ends[each.effect_id], "be concluded", MAY_CONCLUDE)
         ends[each.effect_id] = each.state

@@ -97,6 +97,7 @@ class SqliteEffectLedger:
         """Record that an attempt at each of these effects begins.
 
         Raises:
+            UnknownEffect: one is not there.
             WrongEffectState: one is neither pending nor to be retried, nor has an attempt whose end is unknown.
         """
         await self._database.write(partial(begin_attempts, file=self._database.file, effect_ids=effect_ids, now=now))
@@ -105,7 +106,7 @@ class SqliteEffectLedger:
         """Record how attempts ended.
 
         Raises:
-            WrongEffectState: for one of them no attempt is under way.
+            UnknownEffect, WrongEffectState: one is not there, or no attempt of it is under way.
         """
         work = partial(conclude_attempts, file=self._database.file, conclusions=conclusions, now=now)
         await self._database.write(work)
@@ -158,7 +159,7 @@ class SqliteEffectLedger:
         """Take parked effects out of their parking, and return how many that were.
 
         Raises:
-            WrongEffectState: one of them is not parked; none was released.
+            UnknownEffect, WrongEffectState: one of them is not there, or is not parked; none was released.
         """
         work = partial(
             release_parked,

@@ -153,9 +153,13 @@ def test_a_login_that_is_refused_pauses_the_consumer_until_it_is_resumed(folder:
     sent(shop, order(8))
     assert server.asked.count("AUTH") == tries, "it stays paused over a start, and locks no account by trying"
 
+    too_early = shop.run("effects", "resume", "order-confirmation")
+    assert (too_early.code, "It is paused again: " in too_early.out) == (ExitCode.NOT_DONE, True), too_early
+
     server.script.clear()
     resumed = shop.run("effects", "resume", "order-confirmation")
     assert resumed.code == ExitCode.DONE, resumed
+    assert resumed.out == "order-confirmation goes on; it had 8 effects to send, and now has none\n"
     assert sorted(mail.recipients[0] for mail in server.received) == [
         f"customer-{number}@example.com" for number in range(1, 9)
     ]

@@ -15,7 +15,14 @@ from twofold.stores.effect_records import (
     EffectState,
     effect_id,
 )
-from twofold.stores.errors import CommitRefused, StoreClosed, UnknownConsumer, WrongCursor, WrongEffectState
+from twofold.stores.errors import (
+    CommitRefused,
+    StoreClosed,
+    UnknownConsumer,
+    UnknownEffect,
+    WrongCursor,
+    WrongEffectState,
+)
 from twofold.stores.memory import MemoryEffectLedger
 from twofold.stores.protocols import EffectLedger
 from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
@@ -229,9 +236,12 @@ async def test_an_attempt_ends_once(ledger: EffectLedger) -> None:
 
 async def test_an_effect_that_is_not_there_is_named(ledger: EffectLedger) -> None:
     await enter(ledger, ONE)
-    with pytest.raises(WrongEffectState, match="is not in the ledger") as refused:
+    with pytest.raises(UnknownEffect, match="No effect in the ledger has the id ff") as refused:
         await ledger.begin([ID, "ff"], NOW)
-    assert (refused.value.effect_id, refused.value.state) == ("ff", None)
+    assert refused.value.effect_id == "ff"
+    for step in (ledger.conclude([Conclusion("ff", "done")], NOW), ledger.release(["ff"], "pending", NOW)):
+        with pytest.raises(UnknownEffect):
+            await step
     assert (await only(ledger)).state == "pending"
     assert await ledger.payloads(["ff"]) == {}
 
@@ -358,9 +368,9 @@ async def test_a_discarded_effect_keeps_its_attempts_and_is_over(ledger: EffectL
 async def test_only_a_parked_effect_is_released(ledger: EffectLedger, state: EffectState) -> None:
     before = await bring_to(ledger, state)
     parked = await bring_to(ledger, "parked", of=TWO)
-    with pytest.raises(WrongEffectState) as refused:
+    with pytest.raises(WrongEffectState, match=f"is {state}, and only one that is parked can be retried") as refused:
         await ledger.release([TWO.effect_id, ID], "pending", NOW)
-    assert (refused.value.effect_id, refused.value.state) == (ID, state)
+    assert (refused.value.effect_id, refused.value.state, refused.value.allowed) == (ID, state, ("parked",))
     assert await ledger.payloads([ID, TWO.effect_id]) == {ID: before, TWO.effect_id: parked}
 
 

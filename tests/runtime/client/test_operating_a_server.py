@@ -120,17 +120,28 @@ async def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     async with at_work(Calls(), tmp_path) as (operator, _):
         told = [
             await operator.run(*command)
-            for command in (("effects", "show", "x"), ("effects", "retry", "x"), ("effects", "resume", "x"))
+            for command in (
+                ("effects", "show", "x"),
+                ("effects", "retry", "x"),
+                ("effects", "resume", "x"),
+                ("effects", "list", "--consumer", "x"),
+                ("effects", "discard", "--consumer", "x"),
+            )
         ]
-    assert [each.code for each in told] == [ExitCode.NOT_DONE] * 3
-    for each, said in zip(told, ("No effect in the ledger fits: x", "not in the ledger", "No consumer"), strict=True):
-        assert said in each.err
+    assert [each.code for each in told] == [ExitCode.NOT_DONE] * 2 + [ExitCode.USAGE] * 3
+    for each in told[:2]:
+        assert "No effect in the ledger has the id x" in each.err
+    for each in told[2:]:
+        assert "No consumer is called 'x'. There are: calls." in each.err
 
 
 async def test_a_paused_consumer_is_resumed(tmp_path: Path) -> None:
     async with at_work(Calls(), tmp_path) as (operator, runtime):
         await runtime._stores.effects.pause("calls", "access denied")
-        assert (await operator.run("effects", "resume", "calls")).code == ExitCode.DONE
+        resumed = await operator.run("effects", "resume", "calls")
+        assert (resumed.code, resumed.out) == (ExitCode.DONE, "calls goes on; it has 0 effects to send\n")
+        again = await operator.run("effects", "resume", "calls", "--json")
+        assert again.answer == {"resumed": "calls", "was_paused": False, "to_send": 0}
         assert (await runtime._stores.effects.consumers())["calls"].paused is None
 
 

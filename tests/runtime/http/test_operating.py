@@ -43,9 +43,14 @@ async def test_an_effect_that_is_not_parked_is_told_and_none_is_released() -> No
         await open_account(client, "1")
         await runtime.settled()
         (effect_id,) = await parked(folder)
-        answer = await client.post("/effects/retry", json={"effect_ids": [effect_id, "unknown"]})
-        assert (answer.status_code, answer.json()["type"]) == (409, "urn:twofold:problem:wrong-effect-state")
-        assert await parked(folder) == [effect_id]
+        await client.post("/effects/discard", json={"effect_ids": [effect_id]})
+        await open_account(client, "2")
+        await runtime.settled()
+        (other,) = await parked(folder)
+        discarded = await client.post("/effects/retry", json={"effect_ids": [other, effect_id]})
+        unknown = await client.post("/effects/retry", json={"effect_ids": [other, "none"]})
+        assert (problem(discarded), problem(unknown)) == ((409, "wrong-effect-state"), (404, "unknown-effect"))
+        assert await parked(folder) == [other]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"effect_ids":[]}', b'{"effect_ids":[1]}', b'{"ids":["a"]}', b"\xff"])
@@ -57,18 +62,24 @@ async def test_a_body_that_names_no_effects_is_refused(body: bytes) -> None:
 
 async def test_a_paused_consumer_is_resumed() -> None:
     calls, folder = Calls(), MemoryFolder()
-    async with served(calls.app, open_stores=folder.open) as (client, _):
+    async with served(calls.app, open_stores=folder.open):
         await folder.effects.pause("calls", "access denied")
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await open_account(client, "1")
+        await runtime.settled()
         answer = await client.post("/consumers/calls/resume", json={})
-        assert answer.json() == {"resumed": "calls"}
+        assert answer.json() == {"resumed": "calls", "was_paused": True, "to_send": 1}
         assert (await folder.effects.consumers())["calls"].paused is None
+        again = await client.post("/consumers/calls/resume", json={})
+        assert again.json()["was_paused"] is False
 
 
 async def test_a_consumer_that_is_none_is_told_with_those_that_there_are() -> None:
     async with served(Calls().app) as (client, _):
-        answer = await client.post("/consumers/mails/resume", json={})
-    assert (answer.status_code, answer.json()["type"]) == (404, "urn:twofold:problem:unknown-consumer")
-    assert "calls" in answer.json()["detail"]
+        answers = [await client.post("/consumers/mails/resume", json={}), await client.get("/effects?consumer=mails")]
+    for answer in answers:
+        assert problem(answer) == (404, "unknown-consumer")
+        assert answer.json()["detail"] == "No consumer is called 'mails'. There are: calls."
 
 
 async def test_the_read_database_is_rebuilt_and_goes_back() -> None:
@@ -116,6 +127,18 @@ async def test_effects_are_listed_by_consumer_state_and_id() -> None:
     ]
     assert found[0][0]["error"] == "no such number"
     assert ["payload" in each[0] for each in found if each] == [False, False, True, False], "only named by id"
+
+
+async def test_an_effect_that_is_none_is_told_and_one_that_is_filtered_out_is_not() -> None:
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await open_account(client, "1")
+        await runtime.settled()
+        (effect_id,) = await parked(folder)
+        unknown = await client.get("/effects", params={"ids": f"{effect_id},none"})
+        filtered = await client.get("/effects", params={"ids": effect_id, "states": "done"})
+    assert problem(unknown) == (404, "unknown-effect")
+    assert filtered.json() == {"effects": []}
 
 
 @pytest.mark.parametrize("asked", [{"states": "lost"}, {"limit": "0"}, {"state": "parked"}, {"ids": "x," * 100}])

@@ -125,7 +125,7 @@ OF_ONE_SERVER: dict[str, tuple[Ask_, int, str]] = {
     "no such version": (get("/streams/account-1?version=9"), 404, "unknown-version"),
     "no outcome": (get("/outcomes/nothing"), 404, "unknown-outcome"),
     "no such consumer": (post("/consumers/nothing/resume", json={}), 404, "unknown-consumer"),
-    "an effect that is none": (post("/effects/retry", json={"effect_ids": ["nothing"]}), 409, "wrong-effect-state"),
+    "an effect that is none": (post("/effects/retry", json={"effect_ids": ["nothing"]}), 404, "unknown-effect"),
     "a way back to nothing": (post("/rebuild?back=true", json={}), 409, "no-way-back"),
     "another method": (get("/commands/account.open"), 405, "method-not-allowed"),
     "an id again": (
@@ -239,6 +239,16 @@ async def halted_consumer(_folder: Path) -> httpx.Response:
         await client.post("/commands/account.open?wait=projected", json=ADA)
         await runtime.settled()
         return await client.post("/consumers/calls/resume", json={})
+
+
+@apart("an effect that is done", 409, "wrong-effect-state")
+async def done_effect(_folder: Path) -> httpx.Response:
+    calls, folder = Calls(), MemoryFolder()
+    calls.healed = True
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        await client.post("/commands/account.open?wait=projected", json=ADA)
+        await runtime.settled()
+        return await client.post("/effects/retry", json={"effect_ids": calls.delivered})
 
 
 @apart("an event that does not fold", 500, "unreadable-stream")
