@@ -55,8 +55,10 @@ class EffectConsumer(Actor[EventRecord]):
         mailbox: int,
         batch: int,
         keep_done: float,
+        url: str | None = None,
         random: Random | None = None,
     ) -> None:
+        """Begin behind the position `start`; what an operator is told to do names the `url` of this process."""
         super().__init__(clock, mailbox=mailbox, batch=batch)
         self._domain = domain
         self._definition = definition
@@ -69,7 +71,7 @@ class EffectConsumer(Actor[EventRecord]):
         self._keep_done = keep_done
         self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._window_end = 0.0
-        self._notices = EffectNotices(definition.name, clock)
+        self._notices = EffectNotices(definition.name, clock, url)
         self._sender = EffectSender(
             definition, ledger, deliverer, quiet, self._notices, space, clock, self._random, reached=self._reached
         )

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ..actors.definitions import Domain, EffectDefinition
 from ..actors.delivery import Deliverer
 from ..actors.effect_consumer import EffectConsumer
+from ..actors.effect_notices import how_to
 from ..actors.event_feed import EventFeed
 from ..actors.function_deliverer import FunctionDeliverer
 from ..actors.kernel.actor import Actor
@@ -81,7 +82,9 @@ class Effects:
         projected: Watermark,
         space: Space,
         make_role: MakeRole,
+        url: str | None,
     ) -> None:
+        """Wire the consumers of `domain`; what an operator is told to do names the `url` of this process."""
         self._domain = domain
         self._config = config
         self._clock = clock
@@ -90,6 +93,7 @@ class Effects:
         self._projected = projected
         self._space = space
         self._make_role = make_role
+        self._url = url
         self._starts: dict[str, Position] = {}
         self._quiet = {name: Quiet() for name in domain.effects}
         self._deliverers: dict[str, Deliverer] = {}
@@ -178,7 +182,7 @@ class Effects:
             if role.state == "halted":
                 troubles.append(str(ConsumerHalted(name, role.failure)))
             elif paused is not None:
-                then = f"Mend the access, then: twofold effects resume {name}"
+                then = f"Mend the access, then: {how_to(f'resume {name}', self._url)}"
                 troubles.append(f"The consumer {name} is paused: {paused}. {then}")
         return troubles
 
@@ -234,6 +238,7 @@ class Effects:
                 mailbox=batch * 2,
                 batch=batch,
                 keep_done=self._config.effects.keep_done,
+                url=self._url,
             )
 
         return create

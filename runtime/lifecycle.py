@@ -31,12 +31,19 @@ class Lifecycle:
         clock: Clock | None = None,
         open_stores: OpenStores = open_folder,
         stop_limit: float = 60.0,
+        url: str | None = None,
     ) -> None:
+        """Be ready to start `app`.
+
+        `stop_limit` is how many seconds a stop may take. `url` is where the HTTP interface of this process is reached,
+        if it is: the commands that an operator is told then name it.
+        """
         self._domain = app.domain()
         self._config = config or Config()
         self._clock: Clock = clock or SystemClock()
         self._open_stores = open_stores
         self._stop_limit = stop_limit
+        self._url = url
         self._deadlines = Deadlines(self._clock)
         self._stack = AsyncExitStack()
         self._announcements: Announcements
@@ -52,7 +59,9 @@ class Lifecycle:
                 stack.callback(self._announcements.stopped)
                 self._stores = await stack.enter_async_context(self._open_stores(self._config, self._domain))
                 self._head_at_open = (await self._stores.events.head()).position
-                self._pipeline = Pipeline(self._domain, self._config, self._clock, self._stores, self._head_at_open)
+                self._pipeline = Pipeline(
+                    self._domain, self._config, self._clock, self._stores, self._head_at_open, self._url
+                )
                 await self._pipeline.start(await stack.enter_async_context(anyio.create_task_group()))
                 self._announcements.started(self._pipeline.progress())
                 stack.push_async_callback(self._stop)  # the first at the end; all else is closed whatever it raises

@@ -37,8 +37,10 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """Validator, command handler, projector and rebuilder, with what outlives each of their actors."""
 
-    def __init__(self, domain: Domain, config: Config, clock: Clock, stores: Stores, head: Position) -> None:
-        """Wire the actors over `stores`, whose history ends at `head`."""
+    def __init__(
+        self, domain: Domain, config: Config, clock: Clock, stores: Stores, head: Position, url: str | None
+    ) -> None:
+        """Wire the actors over `stores`, whose history ends at `head`, in a process that takes requests at `url`."""
         self._domain = domain
         self._config = config
         self._clock = clock
@@ -55,7 +57,7 @@ class Pipeline:
         self.handler = self._role("command handler", self._new_handler, core=True)
         self.validator = self._role("validator", self._new_validator, core=True)
         self.rebuilds = Rebuilds(domain, clock, stores, head, self.projected, self.handled, self._applying, self._role)
-        self.effects = Effects(domain, config, clock, stores, self.feed, self.projected, self._space, self._role)
+        self.effects = Effects(domain, config, clock, stores, self.feed, self.projected, self._space, self._role, url)
 
     async def start(self, tasks: TaskGroup) -> None:
         """Start each role in `tasks`, after those that it hands its work to.

@@ -30,23 +30,24 @@ async def run_server(app: App, config: Config) -> None:
     from ..http.requests import Readings  # noqa: PLC0415 - likewise
     from ..http.server import bind, serving  # noqa: PLC0415 - likewise
 
-    runtime, readings, stopped = Runtime(app, config), Readings(config.http.request_timeout), anyio.Event()
-    bound = bind(config.http)  # last, since nothing closes it before it is served
-    url = _url(*bound.getsockname()[:2])
-    async with (
-        at_a_signal(stopped.set),
-        serving(bound, application(runtime, readings), readings, config.http) as stop_serving,
-        runtime,
-    ):
-        try:
-            note_address(config.data.dir, url)
-            structlog.get_logger("twofold").info("serving", url=url)
-            if sys.stdout.isatty():
-                tell_first_steps(app, config, url)
-            with rare_collections():
-                await stopped.wait()
-        finally:
-            stop_serving()
+    readings, stopped = Readings(config.http.request_timeout), anyio.Event()
+    with bind(config.http) as bound:
+        url = _url(*bound.getsockname()[:2])
+        runtime = Runtime(app, config, url=url)
+        async with (
+            at_a_signal(stopped.set),
+            serving(bound, application(runtime, readings), readings, config.http) as stop_serving,
+            runtime,
+        ):
+            try:
+                note_address(config.data.dir, url)
+                structlog.get_logger("twofold").info("serving", url=url)
+                if sys.stdout.isatty():
+                    tell_first_steps(app, config, url)
+                with rare_collections():
+                    await stopped.wait()
+            finally:
+                stop_serving()
 
 
 def _url(host: str, port: int) -> str:

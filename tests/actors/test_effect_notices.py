@@ -18,8 +18,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 
 @asynccontextmanager
-async def telling(clock: VirtualClock) -> AsyncIterator[tuple[EffectNotices, list[MutableMapping[str, Any]]]]:
-    notices = EffectNotices("mail", clock)
+async def telling(
+    clock: VirtualClock, url: str | None = None
+) -> AsyncIterator[tuple[EffectNotices, list[MutableMapping[str, Any]]]]:
+    notices = EffectNotices("mail", clock, url)
     with capture_logs() as logged:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notices.tell)
@@ -43,6 +45,21 @@ async def test_a_parked_effect_is_told_at_once_with_how_to_see_it() -> None:
                 "next": "twofold effects show e1",
             }
         ]
+
+
+@pytest.mark.parametrize(
+    ("url", "commands"),
+    [
+        ("http://127.0.0.1:8080", ["show e1 --url http://127.0.0.1:8080", "resume mail --url http://127.0.0.1:8080"]),
+        (None, ["show e1", "resume mail, with --url where the process goes on"]),
+    ],
+)
+async def test_where_the_process_is_reached_the_command_can_be_pasted(url: str | None, commands: list[str]) -> None:
+    async with telling(VirtualClock(), url) as (notices, logged):
+        notices.parked("e1", "550 no such user")
+        await turns()
+        notices.paused("535 the password is wrong")
+        assert [line["next"].partition("twofold effects ")[2] for line in logged] == commands
 
 
 async def test_ten_thousand_in_a_minute_are_two_lines_and_none_is_left_out() -> None:
