@@ -53,15 +53,20 @@ def without_what_differs(text: str) -> str:
 def check_answers(page: Page, twofold: CommandLine, called: str = "") -> None:
     """Run the commands of the sessions of `page`, whose data folder is `called` so, and hold their answers against it.
 
-    An answer is what stands on standard output; progress and notices beside it are not in such a session.
+    An answer is what stands on standard output; progress and notices beside it are not in such a session. Besides
+    `twofold` there is `cat`, of a file beside the data.
     """
     for block in page.blocks("console"):
         for command, shown in block.steps:
             program, *arguments = shlex.split(command)
-            assert program == "twofold", command
-            ran = twofold.run(*arguments)
-            assert ran.code == ExitCode.DONE, ran
-            assert without_what_differs(ran.out.replace(str(twofold.data), called)) == without_what_differs(shown)
+            if program == "cat":
+                said = "".join((twofold.data.parent / name).read_text(encoding="utf-8") for name in arguments)
+            else:
+                assert program == "twofold", command
+                ran = twofold.run(*arguments)
+                assert ran.code == ExitCode.DONE, ran
+                said = ran.out
+            assert without_what_differs(said.replace(str(twofold.data), called)) == without_what_differs(shown)
 
 
 class Reader:
