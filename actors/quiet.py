@@ -24,6 +24,11 @@ class Quiet:
         elif self._is_quiet.is_set():
             self._is_quiet = anyio.Event()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to send or to wait for."""
+        return self._is_quiet.is_set()
+
     async def wait(self) -> None:
         """Return once there is nothing to send or to wait for."""
         await self._is_quiet.wait()

@@ -186,6 +186,17 @@ class Effects:
                 troubles.append(f"The consumer {name} is paused: {paused}. {then}")
         return troubles
 
+    async def to_send(self) -> dict[str, int]:
+        """Return how many effects each consumer has to send, of those that `settled` would wait for."""
+        counts = await self._stores.effects.counts()
+        waited_for = [
+            name
+            for name, role in self._roles.items()
+            if role.state != "halted"
+            and not (self._quiet[name].is_quiet and self._quiet[name].rendered.value >= self._feed.head)
+        ]
+        return {name: to_send(counts[name]) for name in waited_for}
+
     async def settled(self, head: Position) -> None:
         """Return once the effects of all events up to `head` are done, or wait for somebody's help."""
         async with anyio.create_task_group() as tasks:

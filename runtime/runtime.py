@@ -245,6 +245,10 @@ class Runtime(Lifecycle):
         """
         return await self._at_work.effects.resume(name)
 
+    async def effects_to_send(self) -> Mapping[str, int]:
+        """Return how many effects each consumer has to send, of those that have some which need nobody's help."""
+        return await self._at_work.effects.to_send()
+
     async def rebuild(self, progress: Report = lambda _progress: None) -> Rebuilt:
         """Fill a new generation of the read database from the first event on, and let it serve.
 

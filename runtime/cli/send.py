@@ -5,7 +5,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import anyio
@@ -14,12 +14,12 @@ import click
 from ...actors.submission import Stage
 from ..app import App
 from ..config import Config
-from ..queries import ProjectorHalted
 from ..runtime import Runtime
 from ..send_summary import LineAnswer, Summary
 from ..sending import send
 from ..wording import counted
 from .collector import rare_collections
+from .settling import settle
 from .signals import at_a_signal
 
 __all__ = ["run_send", "run_send_to_server"]
@@ -28,11 +28,13 @@ _SHOWN = 20
 
 
 async def run_send(
-    app: App, config: Config, source: BinaryIO, *, wait: Stage, timeout: float, settle: bool, quiet: bool
+    app: App, config: Config, source: BinaryIO, *, wait: Stage, timeout: float, waits: bool, quiet: bool
 ) -> Summary:
     """Send all lines of `source`, and tell about it on standard error and, unless `quiet`, standard output.
 
-    SIGINT and SIGTERM end the reading and the settling; what was sent is answered, and the runtime stops in order.
+    What became of them is told as soon as they are answered; what follows from them is awaited after that, if `waits`
+    says so. SIGINT and SIGTERM end the reading and the waiting; what was sent is answered, and the runtime stops in
+    order.
     """
     began = time.monotonic()
     reading, settling = anyio.CancelScope(), anyio.CancelScope()
@@ -44,18 +46,23 @@ async def run_send(
     async with at_a_signal(stop), Runtime(app, config) as runtime:
         with rare_collections(), _progress(source) as progress:
             summary = await send(runtime, source, wait=wait, timeout=timeout, progress=progress, reading=reading)
-        if settle and not summary.interrupted:
-            with settling, suppress(ProjectorHalted):  # the summary says so
-                await runtime.settled()
-            if settling.cancelled_caught:
-                click.echo("Not waiting for the consumers any longer: they go on at the next start.", err=True)
-        projector = next(each for each in runtime.statistics() if each.role == "projector")
-        if projector.state == "halted":
-            summary.projector_halted = projector.failure
-    summary.seconds = round(time.monotonic() - began, 3)
-    if not quiet:
-        _tell(summary)
+        summary.seconds = round(time.monotonic() - began, 3)
+        summary.projector_halted = _why_halted(runtime)
+        if not quiet:
+            _tell(summary)
+        if waits and not summary.interrupted:
+            await settle(runtime, settling)
+            if summary.projector_halted is None and (why := _why_halted(runtime)) is not None:
+                summary.projector_halted = why
+                if not quiet:
+                    _tell_halted(why)
     return summary
+
+
+def _why_halted(runtime: Runtime) -> str | None:
+    """Return why the read database stands still, if it does."""
+    projector = next(each for each in runtime.statistics() if each.role == "projector")
+    return projector.failure if projector.state == "halted" else None
 
 
 async def run_send_to_server(
@@ -123,11 +130,15 @@ def _tell(summary: Summary) -> None:
     if summary.timed_out or summary.unanswered:
         click.echo(f"  {summary.timed_out} timed out, {len(summary.unanswered)} without an answer: send the file again")
     if summary.projector_halted is not None:
-        click.echo(f"  the read database stands still; queries do not show all of this: {summary.projector_halted}")
+        _tell_halted(summary.projector_halted)
     if summary.gave_up is not None:
         click.echo(f"  given up, the rest of the file was not sent: {summary.gave_up}")
     if summary.interrupted:
         click.echo("  interrupted: the rest of the file was not sent")
+
+
+def _tell_halted(why: str) -> None:
+    click.echo(f"  the read database stands still; queries do not show all of this: {why}")
 
 
 def _tell_line(answer: LineAnswer, what: str) -> None:

@@ -47,7 +47,9 @@ def run(config: Config) -> None:
     help="How far each command must have come before its answer is told.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
-@click.option("--settle", is_flag=True, help="In the end wait until all consumers are done; not with --url.")
+@click.option(
+    "--settle", is_flag=True, help="In the end wait until all is projected and its effects are done; not with --url."
+)
 @url_option
 @click.option(
     "--retry-for",
@@ -73,6 +75,10 @@ def send(
     after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
     none (no room, no time) or its handler failed.
 
+    --settle waits, once the lines are answered, for the read database and for every effect that follows: e-mails,
+    purges, calls, with all that is tried again. It does not wait for what is parked or paused. Ctrl-C ends the waiting
+    only: what is accepted stays so, and the consumers go on at the next start.
+
     With --url a server takes them, such as "twofold run", and no settings and no domain are needed here. While it is
     away or has no room, what has no answer is sent again under the same ids, in order.
 
@@ -96,7 +102,7 @@ def send(
         )
     else:
         app = load_domain(config, App)
-        run_it = partial(run_send, app, config, file, wait=wait, timeout=timeout, settle=settle, quiet=as_json)
+        run_it = partial(run_send, app, config, file, wait=wait, timeout=timeout, waits=settle, quiet=as_json)
     summary = anyio.run(run_it)
     if as_json:
         show(summary, as_json=True)

@@ -63,6 +63,7 @@ CALLS: dict[str, Callable[[Runtime], Awaitable[object]]] = {
     "effects": lambda runtime: runtime.effects(),
     "release_effects": lambda runtime: runtime.release_effects(["e1"], again=True),
     "resume_consumer": lambda runtime: runtime.resume_consumer("mails"),
+    "effects_to_send": lambda runtime: runtime.effects_to_send(),
     "rebuild": lambda runtime: runtime.rebuild(),
     "rebuild_back": lambda runtime: runtime.rebuild_back(),
 }

@@ -258,7 +258,7 @@ async def test_cycles_are_looked_for_rarely_while_a_file_is_sent(tmp_path: Path)
     file.write_bytes(reprice(1))
     config, before = Config(data=DataSettings(dir=tmp_path / "data")), gc.get_threshold()
     with Watched(file) as source, anyio.fail_after(30):
-        await run_send(app, config, cast(BinaryIO, source), wait="handled", timeout=30, settle=False, quiet=True)
+        await run_send(app, config, cast(BinaryIO, source), wait="handled", timeout=30, waits=False, quiet=True)
     assert Watched.thresholds == {THRESHOLD[0]}
     assert gc.get_threshold() == before
 
