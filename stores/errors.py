@@ -236,7 +236,7 @@ class WrongEffectState(StoreError):
         self.effect_id, self.state, self.step, self.allowed = effect_id, state, step, tuple(allowed)
         what_now = self._WHAT_NOW.get(state, "It waits for `twofold effects retry` or `discard`")
         super().__init__(
-            f"Effect {effect_id} is {state}, and only one that is {' or '.join(allowed)} can {step}. "
+            f"Effect {effect_id} is in state {state}, and only one in state {' or '.join(allowed)} can {step}. "
             f"{what_now}. Nothing was changed: leave it out and ask again."
         )
 

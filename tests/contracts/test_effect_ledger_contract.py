@@ -368,7 +368,9 @@ async def test_a_discarded_effect_keeps_its_attempts_and_is_over(ledger: EffectL
 async def test_only_a_parked_effect_is_released(ledger: EffectLedger, state: EffectState) -> None:
     before = await bring_to(ledger, state)
     parked = await bring_to(ledger, "parked", of=TWO)
-    with pytest.raises(WrongEffectState, match=f"is {state}, and only one that is parked can be retried") as refused:
+    with pytest.raises(
+        WrongEffectState, match=f"in state {state}, and only one in state parked can be retried"
+    ) as refused:
         await ledger.release([TWO.effect_id, ID], "pending", NOW)
     assert (refused.value.effect_id, refused.value.state, refused.value.allowed) == (ID, state, ("parked",))
     assert await ledger.payloads([ID, TWO.effect_id]) == {ID: before, TWO.effect_id: parked}

@@ -91,7 +91,7 @@ def test_an_effect_that_is_not_parked_is_told_with_what_is_to_be_done(bank: Comm
     done, _ = bank.run("effects", "list", "--json").answer
     ended = bank.run("effects", "retry", done["effect_id"])
     assert ended.code == ExitCode.NOT_DONE
-    said = f"Effect {done['effect_id']} is done, and only one that is parked can be retried or discarded."
+    said = f"Effect {done['effect_id']} is in state done, and only one in state parked can be retried or discarded."
     assert f"{said} Nothing is left to do for it. Nothing was changed" in ended.err
 
 
