@@ -3,6 +3,7 @@
 import inspect
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
+from types import GeneratorType, NoneType
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ LONGEST_ID = 200
 LONGEST_KEY = 200
 """The most characters of a stream's key."""
 
+_AT_HAND = (list, tuple, GeneratorType, NoneType)
+"""What a validator returns as a rule, and what is surely not to be awaited."""
 _TOO_LARGE = "the command takes {size} bytes, and {limit} are the most"
 
 
@@ -179,7 +182,7 @@ async def refusal_by_validators(candidate: Candidate, ask: Ask, clock: Clock, ti
     for validator in candidate.definition.validators:
         try:
             said = validator.call(candidate.command, ask) if validator.asks else validator.call(candidate.command)
-            if hasattr(said, "__aiter__") or inspect.isawaitable(said):
+            if not isinstance(said, _AT_HAND) and (hasattr(said, "__aiter__") or inspect.isawaitable(said)):
                 with CancelScope() as limit:
                     timer = clock.call_later(time_limit, limit.cancel)
                     try:

@@ -5,6 +5,7 @@ a commit and by nothing else; a failed handler is replaced by one that starts fr
 """
 
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import islice
 from typing import Any
 
 from ..stores.errors import ClaimTaken, CommitRefused, Corruption, DuplicateCommand
@@ -116,8 +117,9 @@ class CommandHandler(Actor[LoggedCommand]):
         for stream, loaded in draft.changed.items():
             self._cache.pop(stream, None)
             self._cache[stream] = loaded
-        while len(self._cache) > self._cached_states:
-            del self._cache[next(iter(self._cache))]
+        # All at once: to find the first key of a dict, what was deleted before it is walked over, each time anew.
+        for stream in list(islice(self._cache, max(0, len(self._cache) - self._cached_states))):
+            del self._cache[stream]
         self._feed.publish(draft.events, draft.decoded)
         for outcome in draft.outcomes:
             self._in_flight.handled(outcome)

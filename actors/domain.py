@@ -6,6 +6,7 @@ Nothing here knows how a command travels or where it is kept.
 import hashlib
 import math
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -244,6 +245,7 @@ class EventMeta:
         return self._metadata
 
 
+@lru_cache(maxsize=64)  # the commands of a batch are of one time, and so are their events
 def moment(microseconds: int) -> datetime:
     """Return the time that lies `microseconds` after the Unix epoch, in UTC, exactly."""
     return _EPOCH + timedelta(microseconds=microseconds)

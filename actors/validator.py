@@ -150,19 +150,20 @@ class Validator(Actor[Submission]):
 
     async def _without_refused(self, candidates: list[Candidate]) -> list[Candidate]:
         """Run the users' validators over all of `candidates` at once and return those that passed, in order."""
-
-        async def validate(candidate: Candidate) -> None:
-            refusal = await refusal_by_validators(candidate, self._ask, self.clock, self._time_limit)
-            if refusal is not None:
-                self._leave(candidate, refusal)
-
-        async with anyio.create_task_group() as tasks:
-            for candidate in candidates:
-                if candidate.definition.waits:
-                    tasks.start_soon(validate, candidate)
-                elif candidate.definition.validators:
-                    await validate(candidate)
+        for candidate in candidates:
+            if candidate.definition.validators and not candidate.definition.waits:
+                await self._validate(candidate)
+        waiting = [candidate for candidate in candidates if candidate.definition.waits]
+        if waiting:
+            async with anyio.create_task_group() as tasks:
+                for candidate in waiting:
+                    tasks.start_soon(self._validate, candidate)
         return [candidate for candidate in candidates if candidate.command_id in self._unlogged]
+
+    async def _validate(self, candidate: Candidate) -> None:
+        refusal = await refusal_by_validators(candidate, self._ask, self.clock, self._time_limit)
+        if refusal is not None:
+            self._leave(candidate, refusal)
 
     def _within_bounds(self, candidates: list[Candidate]) -> list[Candidate]:
         """Refuse those for whom there is no room, or the handler is too far behind, and return the others."""
