@@ -196,6 +196,8 @@ class Submission:
         """Answer that it was not accepted, or that nobody knows."""
         if self.turns is not None and isinstance(error, _PASSES):
             self.turns.miss(self.turn)
+        self.command = None  # its sender has it, if anybody
+        error.__traceback__ = error.__context__ = None  # whoever keeps the error is not to keep the command by it
         self.reply.fail(error)
 
     def accepted(self, offset: Offset) -> None:

@@ -20,10 +20,11 @@ _STAGES = get_args(Stage)
 class Posted:
     """A command that was handed over, and whose answer is still to come."""
 
-    __slots__ = ("_submission",)
+    __slots__ = ("_answer", "_submission")
 
     def __init__(self, submission: Submission) -> None:
         self._submission = submission
+        self._answer: AnswerToCommand | None = None
 
     @property
     def command_id(self) -> str:
@@ -37,10 +38,12 @@ class Posted:
 
     async def answer(self) -> AnswerToCommand:
         """Return its receipt once it is there, or the error that `Runtime.submit` would raise."""
-        try:
-            return await self._submission.reply.wait()
-        except (NotAccepted, OutcomeUnknown) as error:
-            return error
+        if self._answer is None:
+            try:
+                self._answer = await self._submission.reply.wait()
+            except (NotAccepted, OutcomeUnknown) as error:
+                self._answer = error.with_traceback(None)
+        return self._answer
 
 
 async def submit(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> Receipt:

@@ -9,7 +9,6 @@ from starlette.types import Receive, Scope, Send
 
 from ...actors.admission import LARGEST_COMMAND
 from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
-from ..submitting import AnswerToCommand
 from .json_answer import answer_json
 from .problems import Problem, answer_problem
 from .requests import Readings, Seconds, read_body, read_options, require_type, text_header
@@ -47,9 +46,8 @@ class SendCommand:
         options = read_options(request, CommandOptions)
         command_id = text_header(request, "Idempotency-Key")
         body = await read_body(request, self._readings, LARGEST_COMMAND)
-        answer: AnswerToCommand
         try:
-            answer = await self._service.submit(
+            receipt = await self._service.submit(
                 JsonCommand(request.path_params["type"], body),
                 command_id=command_id,
                 wait=options.wait,
@@ -57,9 +55,9 @@ class SendCommand:
                 expected_version=options.expected_version,
                 correlation_id=text_header(request, "Correlation-Id"),
             )
+            told = tell_command(receipt, options.wait)
         except (NotAccepted, OutcomeUnknown) as error:
-            answer = error
-        told = tell_command(answer, options.wait)
+            told = tell_command(error, options.wait)
         if isinstance(told, Problem):
             return answer_problem(told)
         return answer_json(told, told.status)
