@@ -30,6 +30,7 @@ from .submission import (
     Stopping,
     Submission,
 )
+from .turns import Turns
 
 __all__ = ["Validator"]
 
@@ -71,6 +72,7 @@ class Validator(Actor[Submission]):
         self._validating: set[str] = set()  # those of them of which nobody knows yet whether they may go on
         self._appending: Sequence[Candidate] = ()
         self._set_aside: list[Submission] = []
+        self._rows_set_aside: set[Turns] = set()  # those of which one is set aside, and so all that come behind it
         self._all_appended = anyio.Event()
 
     async def start(self) -> None:
@@ -92,6 +94,7 @@ class Validator(Actor[Submission]):
 
     async def _admit(self, messages: Sequence[Submission]) -> None:
         self._validating = set()
+        self._rows_set_aside = set()
         candidates = [c for submission in messages if (c := self._enter(submission)) is not None]
         candidates = await self._without_known(candidates)
         candidates = await self._without_refused(candidates)
@@ -111,6 +114,9 @@ class Validator(Actor[Submission]):
 
     def _enter(self, submission: Submission) -> Candidate | None:
         """Check the form of a submission and let it fly under its id; ``None`` if it is answered, or will be."""
+        if submission.turns in self._rows_set_aside:
+            self._set_aside.append(submission)
+            return None
         try:
             candidate = read_command(self._domain, submission)
             # What waits for the handler for long is kept in the log, and not in memory as well.
@@ -121,6 +127,8 @@ class Validator(Actor[Submission]):
             # The id of a command that may still be refused is not taken: look again when that is known.
             if isinstance(refusal, CommandIdReused) and submission.command_id in self._validating:
                 self._set_aside.append(submission)
+                if submission.turns is not None:
+                    self._rows_set_aside.add(submission.turns)
             else:
                 submission.refuse(refusal)
             return None

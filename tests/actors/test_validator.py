@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
-from twofold import CommandRefused, Receipt, Reject, ValidatorFailed
+from twofold import CommandIdReused, CommandRefused, Receipt, Reject, ValidatorFailed
+from twofold.actors.turns import Turns
 from twofold.runtime.testing import MemoryFolder, MemoryRuntime
 
 from tests.doubles.accounts import CloseAccount, Deposit, OpenAccount, accounts_app
@@ -58,6 +59,31 @@ async def test_validators_that_wait_run_at_once_and_the_order_of_the_commands_is
         assert [answer.offset for answer in answers if isinstance(answer, Receipt)] == [1, 2, 3, 4, 5]
     logged = await folder.log.read(0, 10)
     assert [each.command.stream for each in logged] == [f"account-{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("first", ["good", "bad"])
+async def test_a_line_whose_id_is_being_looked_at_for_another_command_holds_up_those_behind_it_in_its_row(
+    first: str,
+) -> None:
+    app, looked_at, row = accounts_app(), list[str](), Turns()
+
+    @app.validate
+    async def look(command: OpenAccount) -> list[Reject]:
+        looked_at.append(command.account)
+        return [Reject("owner.bad")] if command.owner == "bad" else []
+
+    async with MemoryRuntime(app) as runtime:
+        other = await runtime.post(OpenAccount("0", first), command_id="1")
+        lines = [await runtime.post(OpenAccount(n, "Ada"), command_id=n, turns=row) for n in "123"]
+        alone = await runtime.post(OpenAccount("4", "Ada"), command_id="4")
+        assert isinstance(await other.answer(), Receipt if first == "good" else CommandRefused)
+        assert isinstance(await alone.answer(), Receipt)
+        answers = [await line.answer() for line in lines]
+        if first == "good":
+            assert isinstance(answers.pop(0), CommandIdReused)
+        offsets = [answer.offset for answer in answers if isinstance(answer, Receipt)]
+    assert offsets == ([3, 4] if first == "good" else [2, 3, 4])
+    assert looked_at == ["0", "4", *("23" if first == "good" else "123")]
 
 
 @pytest.mark.parametrize("waits", [False, True])
