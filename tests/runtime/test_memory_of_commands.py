@@ -2,11 +2,12 @@
 
 import gc
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pytest
 from twofold import App, JsonCommand, NotAccepted, Reject, Runtime
 from twofold.runtime.http import commands
+from twofold.runtime.http.requests import read_body
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount, accounts_app
@@ -21,7 +22,7 @@ class Body(bytes):
 
     alive: ClassVar[int] = 0
 
-    def __new__(cls, data: bytes) -> "Body":
+    def __new__(cls, data: bytes) -> Self:
         cls.alive += 1
         return super().__new__(cls, data)
 
@@ -97,7 +98,7 @@ async def test_who_keeps_errors_does_not_keep_the_commands_by_them() -> None:
 async def test_nothing_of_a_request_is_kept_once_it_is_answered(
     monkeypatch: pytest.MonkeyPatch, data: bytes, status: int
 ) -> None:
-    read_body, read = commands.read_body, 0
+    read = 0
 
     async def counted(*arguments: Any) -> bytes:
         nonlocal read
