@@ -89,7 +89,7 @@ class ValidatorSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     mailbox: Count = 4096
     """How many submitted commands may wait to be admitted; more are refused as ``Overloaded``."""
-    batch: Count = 1000
+    batch: Count = 1024
     """How many commands are logged as one batch, with one ``fdatasync``."""
     timeout: Duration = 1.0
     """How long the domain's validators may take for one command; past that it is refused as ``ValidatorTimeout``."""
@@ -100,7 +100,7 @@ class ValidatorSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class HandlerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How commands are handled."""
 
-    batch: Count = 1000
+    batch: Count = 1024
     """How many commands are handled in one transaction."""
     cached_states: Count = 10_000
     """How many current states are kept in memory."""
@@ -109,14 +109,14 @@ class HandlerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ProjectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How events are projected."""
 
-    batch: Count = 1000
+    batch: Count = 1024
     """How many events are projected in one transaction."""
 
 
 class EffectSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How effects are entered into their ledger, and how long it keeps them."""
 
-    batch: Count = 1000
+    batch: Count = 1024
     """How many events have their effects entered into the ledger in one transaction."""
     keep_done: Duration = 30 * 86400.0
     """How long the ledger keeps what is done."""
