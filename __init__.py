@@ -21,6 +21,7 @@ from .actors.submission import (
     NoSpace,
     NotAccepted,
     OutcomeUnknown,
+    OutOfTurn,
     Overloaded,
     Receipt,
     Stage,
@@ -28,6 +29,7 @@ from .actors.submission import (
     ValidatorFailed,
     ValidatorTimeout,
 )
+from .actors.turns import Turns
 from .runtime.app import App
 from .runtime.config import Config, ConfigError
 from .runtime.effect_search import UnknownConsumerName
@@ -96,6 +98,7 @@ __all__ = [
     "NotAccepted",
     "NotProjected",
     "NotRunning",
+    "OutOfTurn",
     "Outcome",
     "OutcomeUnknown",
     "Overloaded",
@@ -125,6 +128,7 @@ __all__ = [
     "Stopping",
     "StorageFailed",
     "StreamState",
+    "Turns",
     "TwofoldError",
     "Undeliverable",
     "UnknownConsumerName",

@@ -16,6 +16,11 @@ class Turns:
         self._taken = 0
         self._missed: int | None = None
 
+    @property
+    def are_broken_off(self) -> bool:
+        """Whether a command was turned away, so that no new one is accepted any more."""
+        return self._missed is not None
+
     def take(self) -> int:
         """Return the turn of the next command."""
         self._taken += 1

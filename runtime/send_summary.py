@@ -46,7 +46,7 @@ class Summary(Struct):
     """Lines for which there was no room or no time; send them again."""
     interrupted: bool = False
     gave_up: str | None = None
-    """Why the rest of the file was not sent, where a server could not be reached any more."""
+    """Why the rest of the file was not sent: a server could not be reached any more, or a line was turned away."""
     projector_halted: str | None = None
     """Why the read database stands still, if it does."""
     position: int = 0
