@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from ...stores.records import Position
-from ...stores.sqlite.audit import damage, foreign_objects, open_to_audit
+from ...stores.sqlite.audit import damage, database_file, foreign_objects, open_to_audit
 from ...stores.sqlite.effect_audit import audited_consumers, effect_count, stray_effects
-from ...stores.sqlite.migrations import EFFECTS_DB
+from ...stores.sqlite.migrations import EFFECTS_DB, WRITE_DB
 from ...stores.sqlite.registrations import registered_consumers
 from .report import Findings, Report
 
@@ -21,7 +21,10 @@ def compare_effects(
 
     `head` was read before, and may have moved on: a cursor is held against the newest event there is now.
     """
-    registered = registered_consumers(write)
+    with findings.reading(f"{database_file(write)}, consumers", WRITE_DB.way_out) as consumers:
+        registered = registered_consumers(write)
+    if not consumers.is_whole:
+        return
     if not file.exists():
         if registered:
             names = ", ".join(registered)

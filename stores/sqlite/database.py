@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from anyio import CancelScope
 
-from ..errors import ReadOnly, StorageFailed, StoreClosed
-from .faults import storage_error
+from ..errors import Corruption, ReadOnly, StorageFailed, StoreClosed, StoreError
+from .faults import is_damage, storage_error
 from .migrations import Schema
 from .opening import MEMORY, open_memory, open_reader, open_writer
 from .settings import Synchronous
@@ -20,22 +21,27 @@ __all__ = ["Database"]
 
 T = TypeVar("T")
 
+COPY_FIRST = "Copy the data folder before anything else; `twofold verify` shows the extent."
+
 
 class Database:
     """One writing connection and a pool of reading ones, each on a thread of its own.
 
     Work is a function of a `sqlite3.Connection`. It runs whole, in one hop to a thread; a cancelled caller waits for
     its end. Readers never wait for the writer, and see all that was committed before they began. Once the device has
-    failed, every call raises that same `StorageFailed`.
+    failed, or damage was met, every call raises that same error.
     """
 
-    def __init__(self, file: Path, writer: Workers | None, readers: Workers, opened: AsyncExitStack) -> None:
+    def __init__(
+        self, file: Path, schema: Schema, writer: Workers | None, readers: Workers, opened: AsyncExitStack
+    ) -> None:
         self.file = file
+        self._schema = schema
         self._writer = writer
         self._readers = readers
         self._opened = opened
         """Closes the readers before the writer."""
-        self._failure: StorageFailed | None = None
+        self._failure: StorageFailed | Corruption | None = None
         self._is_closed = False
 
     @classmethod
@@ -53,7 +59,9 @@ class Database:
         async with AsyncExitStack() as stack:
             writer = await open_writer(file, schema, synchronous)
             stack.push_async_callback(writer.close)
-            return cls(file, Workers([writer]), await open_readers(file, schema, readers, stack), stack.pop_all())
+            return cls(
+                file, schema, Workers([writer]), await open_readers(file, schema, readers, stack), stack.pop_all()
+            )
 
     @classmethod
     async def open_read_only(cls, file: Path, schema: Schema, *, readers: int) -> "Database":
@@ -67,7 +75,7 @@ class Database:
             Corruption, SchemaTooNew, StorageFailed: as `open`.
         """
         async with AsyncExitStack() as stack:
-            return cls(file, None, await open_readers(file, schema, readers, stack), stack.pop_all())
+            return cls(file, schema, None, await open_readers(file, schema, readers, stack), stack.pop_all())
 
     @classmethod
     async def in_memory(cls, schema: Schema) -> "Database":
@@ -76,7 +84,7 @@ class Database:
             connection = await open_memory(schema)
             stack.push_async_callback(connection.close)
             workers = Workers([connection])
-            return cls(MEMORY, workers, workers, stack.pop_all())
+            return cls(MEMORY, schema, workers, workers, stack.pop_all())
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the connection that writes.
@@ -84,6 +92,7 @@ class Database:
         Raises:
             ReadOnly: the database was opened to read.
             DiskFull, Locked, StorageFailed: what an error of SQLite says about the file.
+            Corruption: it is damaged, and what it keeps is kept nowhere else.
             Exception: what else `work` raises.
         """
         if self._writer is None:
@@ -117,16 +126,20 @@ class Database:
             raise self._failure
         try:
             return work(connection)
-        except StorageFailed as error:
-            self._failure = error
-            raise
-        except sqlite3.Error as error:
-            fault = storage_error(error, self.file, "access")
-            if fault is None:
-                raise
-            if isinstance(fault, StorageFailed):
+        except (StorageFailed, sqlite3.Error, UnicodeDecodeError, msgspec.DecodeError) as error:
+            fault = self._fault(error)
+            if isinstance(fault, StorageFailed | Corruption):
                 self._failure = fault
+            if fault is None or fault is error:
+                raise
             raise fault from error
+
+    def _fault(self, error: Exception) -> StoreError | None:
+        """Return what `error` says about the file, or ``None`` where it says nothing about it."""
+        found = error.__cause__ if isinstance(error, StorageFailed) else error
+        if not self._schema.is_derived and is_damage(found):
+            return Corruption(self.file, None, f"it is damaged: {found}", f"{COPY_FIRST} {self._schema.way_out}")
+        return error if isinstance(error, StorageFailed) else storage_error(error, self.file, "access")
 
 
 async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitStack) -> Workers:

@@ -116,5 +116,7 @@ def effect_counts(connection: sqlite3.Connection) -> dict[str, dict[EffectState,
     names = [name for (name,) in connection.execute("SELECT name FROM consumers ORDER BY name").fetchall()]
     counts: dict[str, dict[EffectState, int]] = {name: dict.fromkeys(get_args(EffectState), 0) for name in names}
     for name, state, count in connection.execute(COUNTS).fetchall():
+        if state not in counts.get(name, ()):
+            raise msgspec.ValidationError(f"{name!r} has effects in the state {state!r}, and one of the two is none")
         counts[name][state] = count
     return counts

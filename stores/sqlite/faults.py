@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
 from ..errors import Corruption, DiskFull, Locked, StorageFailed, StoreError
 
 __all__ = ["is_about_the_file", "is_damage", "is_interrupt", "opening_error", "storage_error"]
@@ -23,13 +25,17 @@ BROKEN = frozenset(
         sqlite3.SQLITE_INTERNAL,
     }
 )
+NO_TEXT = "Could not decode to UTF-8"
+"""How Python's module begins when a text is none; such an error has no code."""
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def is_damage(error: object) -> bool:
-    """Return whether `error` is SQLite's word that the content of the file is not a sound database."""
-    return isinstance(error, sqlite3.Error) and primary_code(error) in DAMAGED
+    """Return whether `error` means that the file does not hold what was written: no sound database, text or JSON."""
+    if isinstance(error, sqlite3.Error):
+        return primary_code(error) in DAMAGED or NO_TEXT in str(error)
+    return isinstance(error, UnicodeDecodeError | msgspec.DecodeError)
 
 
 def is_interrupt(error: object) -> bool:
@@ -60,7 +66,7 @@ def storage_error(error: Exception, file: Path, operation: str) -> StoreError | 
     return None
 
 
-def opening_error(error: sqlite3.Error, file: Path, next_step: str) -> StoreError:
+def opening_error(error: Exception, file: Path, next_step: str) -> StoreError:
     """Return what `error` means while `file` is opened: damage is found here before anything builds on it."""
     if is_damage(error):
         return Corruption(file, None, str(error), next_step)

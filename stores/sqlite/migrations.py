@@ -21,6 +21,8 @@ class Schema(Struct, frozen=True):
     what: str
     way_out: str
     """What to do where the file is damaged."""
+    is_derived: bool = False
+    """Whether all that is in it can be made anew, which a start does where damage was met."""
     folder: Path = Path(__file__).parent
 
     def migration(self, number: int) -> Path:
@@ -46,6 +48,7 @@ READ_DB = Schema(
     application_id=int.from_bytes(b"TwfR", "big"),
     what="read database",
     way_out="Start again: it is filled anew from the events.",
+    is_derived=True,
 )
 EFFECTS_DB = Schema(
     name="effects_db",

@@ -91,7 +91,7 @@ async def open_prepared(
         if connection is not None:
             with CancelScope(shield=True):
                 await connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             raise opening_error(error, file, schema.way_out) from error
         raise
     return connection

@@ -24,7 +24,6 @@ from twofold.stores.errors import (
     ReadOnly,
     SchemaTooNew,
     SchemaTooOld,
-    StorageFailed,
     WrongCursor,
 )
 from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
@@ -194,9 +193,9 @@ async def test_a_damaged_page_stops_the_ledger_where_it_is_read(file: Path) -> N
         content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     file.write_bytes(content)
     ledger = await SqliteEffectLedger.open(file)
-    with pytest.raises(StorageFailed):
+    with pytest.raises(Corruption):
         await ledger.search(limit=1000)
-    with pytest.raises(StorageFailed):
+    with pytest.raises(Corruption):
         await ledger.record("mail", effects_after(200, 1), expected=200, position=201)
     await ledger.close()
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 from twofold.stores.chain import seal, verify
-from twofold.stores.errors import CommitRefused, Corruption, DiskFull, ReadOnly, StorageFailed, WrongCursor
+from twofold.stores.errors import CommitRefused, Corruption, DiskFull, ReadOnly, WrongCursor
 from twofold.stores.records import GENESIS, Commit, EventRecord, Head, Outcome, StateRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
 
@@ -105,9 +105,9 @@ async def test_a_damaged_page_stops_the_store_where_it_is_read(file: Path) -> No
         content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     file.write_bytes(content)
     store = await SqliteEventStore.open(file)
-    with pytest.raises(StorageFailed):
+    with pytest.raises(Corruption):
         await store.read(0, 1000)
-    with pytest.raises(StorageFailed):
+    with pytest.raises(Corruption):
         await store.commit(batch(GENESIS, 1))
     await store.close()
 

@@ -42,7 +42,7 @@ def schema(tmp_path: Path) -> Schema:
     folder = tmp_path / "schemas"
     folder.mkdir()
     (folder / "notes_1.sql").write_text(VERSION_1)
-    return Schema("notes", 0x6E6F7465, "notebook", "Buy another one.", folder)
+    return Schema("notes", 0x6E6F7465, "notebook", "Buy another one.", folder=folder)
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ async def test_a_full_disk_keeps_nothing_and_the_next_write_after_it_goes_throug
     await database.close()
 
 
-async def test_after_the_device_failed_neither_writes_nor_reads_are_taken(file: Path, schema: Schema) -> None:
+async def test_once_damage_was_met_neither_writes_nor_reads_are_taken(file: Path, schema: Schema) -> None:
     """Pages are damaged under the open database: what SQLite finds there is told, and again, and nothing else."""
     database = await Database.open(file, schema, "FULL", readers=1)
     for _ in range(50):
@@ -242,12 +242,12 @@ async def test_after_the_device_failed_neither_writes_nor_reads_are_taken(file: 
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
     database = await Database.open(file, schema, "FULL", readers=1)
-    with pytest.raises(StorageFailed) as first:
+    with pytest.raises(Corruption, match=r"it is damaged: .*verify` shows the extent. Buy another one") as first:
         await database.write(add_note(file))
-    with pytest.raises(StorageFailed) as later:
+    with pytest.raises(Corruption) as later:
         await database.write(add_note(file))
     assert later.value is first.value
-    with pytest.raises(StorageFailed) as later:
+    with pytest.raises(Corruption) as later:
         await database.read(pragma("user_version"))
     assert later.value is first.value
     await database.close()
