@@ -57,6 +57,11 @@ class LineReader:
         self._rest = b""
         self._is_too_long = False
 
+    @property
+    def unfinished(self) -> int:
+        """How many bytes there are of a line whose end has not come."""
+        return len(self._rest)
+
     def feed(self, block: bytes) -> Iterator[Line]:
         """Yield the lines that `block` ends."""
         *whole, self._rest = (self._rest + block).split(b"\n")

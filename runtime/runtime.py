@@ -119,18 +119,17 @@ class Runtime(Lifecycle):
     ) -> list[AnswerToCommand]:
         """Submit commands in order, waiting for room where there is none, and return what became of each.
 
-        What `submit` raises stands in the list in place of a receipt. `timeout` counts for each from its submission.
-        Behind a command that is turned away for a reason that passes no new one is accepted: `OutOfTurn` stands in its
-        place, so that all that are submitted once more, under the same ids, keep their order.
+        What `submit` raises stands in the list in place of a receipt, and `OutOfTurn` behind one that was turned away
+        for a reason that passes, so that a second try keeps the order. `timeout` counts for each from its submission.
 
         Raises:
             ValueError: `wait` is no stage, `timeout` no time, or the `command_ids` are not as many as the commands.
         """
         commands = list(commands)
         common: Any = {"wait": wait, "timeout": timeout, "principal": principal, "correlation_id": correlation_id}
-        turns = Turns()
+        common["turns"] = Turns()
         posted = [
-            await self.post(command, command_id=command_id, turns=turns, **common)
+            await self.post(command, command_id=command_id, **common)
             for command, command_id in zip(commands, ids_for(commands, command_ids), strict=True)
         ]
         return [await each.answer() for each in posted]

@@ -12,6 +12,7 @@ from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
 from .json_answer import answer_json
 from .problems import Problem, answer_problem
 from .requests import Readings, Seconds, read_body, read_options, require_type, text_header
+from .room import Share
 from .service import Service
 from .telling import tell_command
 
@@ -38,14 +39,15 @@ class SendCommand:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Submit the command in the request, and tell what became of it."""
-        response = await self._answer(Request(scope, receive))
+        with Share(self._readings.room) as share:
+            response = await self._answer(Request(scope, receive), share)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, share: Share) -> Response:
         require_type(request, "application/json")
         options = read_options(request, CommandOptions)
         command_id = text_header(request, "Idempotency-Key")
-        body = await read_body(request, self._readings, LARGEST_COMMAND)
+        body = await read_body(request, self._readings, share, LARGEST_COMMAND)
         try:
             receipt = await self._service.submit(
                 JsonCommand(request.path_params["type"], body),

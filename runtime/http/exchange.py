@@ -25,6 +25,7 @@ from ..command_lines import Line, LineReader
 from ..submitting import Posted
 from .problems import Problem, answer_problem, kind_of_fault, problem, problem_of
 from .requests import Readings, Seconds, read_blocks, read_options, require_type, text_header
+from .room import Share
 from .service import Service
 from .telling import tell_command
 
@@ -94,6 +95,8 @@ class Exchange(Response):
         self._options = options
         self._correlation_id = correlation_id
         self._turns = Turns()
+        self._lines = LineReader(LONGEST_LINE)
+        self._share = Share(readings.room)
         self._unanswered = 0
         """Lines between the two: the reading adds to it, the answering takes from it. So with their bytes."""
         self._unanswered_bytes = 0
@@ -105,9 +108,10 @@ class Exchange(Response):
         into, taken = anyio.create_memory_object_stream[Unanswered](
             inf
         )  # the reading waits for room before it hands over
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._read, into)
-            has_begun = await self._answer_in_order(taken, send)
+        with self._share:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._read, into)
+                has_begun = await self._answer_in_order(taken, send)
         if self._early_end is not None and not has_begun:
             await answer_problem(self._early_end)(scope, receive, send)
             return
@@ -121,7 +125,6 @@ class Exchange(Response):
 
     async def _read(self, into: MemoryObjectSendStream[Unanswered]) -> None:
         """Hand each command over as it comes, and, where the reading ends early, keep why."""
-        lines = LineReader(LONGEST_LINE)
         unanswered = 1
 
         async def hand_over(line: Line) -> None:
@@ -140,9 +143,11 @@ class Exchange(Response):
             try:
                 with self._readings.reading() as reading:
                     async for block in read_blocks(self._request, self._readings.seconds):
-                        for line in lines.feed(block):
+                        for line in self._lines.feed(block):
                             await hand_over(line)
-                    for line in lines.end():
+                        self._note_held()
+                        await self._readings.room.wait(self._readings.seconds)
+                    for line in self._lines.end():
                         await hand_over(line)
                 if reading.cancelled_caught:
                     raise Stopping
@@ -193,8 +198,12 @@ class Exchange(Response):
                     await flush()
                 self._unanswered -= 1
                 self._unanswered_bytes -= size
+                self._note_held()
                 self._answered.set()
         return has_begun
+
+    def _note_held(self) -> None:
+        self._share.hold(self._unanswered_bytes + self._lines.unfinished)
 
     async def _begin(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -11,6 +11,7 @@ from ...stores.effect_records import EffectRecord, EffectState
 from .json_answer import answer_json
 from .problems import MALFORMED, ProblemFound
 from .requests import Readings, read_body, read_options, require_type
+from .room import Share
 from .service import Service
 
 __all__ = ["Operating"]
@@ -105,11 +106,12 @@ class Operating:
 
     async def _release(self, request: Request, *, again: bool) -> Response:
         require_type(request, "application/json")
-        body = await read_body(request, self._readings, LARGEST_BODY)
-        try:
-            effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise ProblemFound(MALFORMED, f'{error}. Send {{"effect_ids": ["…"]}}.') from None
+        with Share(self._readings.room) as share:
+            body = await read_body(request, self._readings, share, LARGEST_BODY)
+            try:
+                effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                raise ProblemFound(MALFORMED, f'{error}. Send {{"effect_ids": ["…"]}}.') from None
         return answer_json({"released": await self._service.release_effects(effect_ids, again=again)})
 
 

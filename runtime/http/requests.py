@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from ...actors.submission import Stopping
 from ..http_terms import LONGEST_WAIT
 from .problems import MALFORMED, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED, ProblemFound
+from .room import Room, Share
 
 __all__ = [
     "BODY_IS_HERE",
@@ -43,9 +44,10 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_WAIT)]
 class Readings:
     """The requests that are being read just now: how long that may take, and how it ends when the server stops."""
 
-    def __init__(self, seconds: float = 30.0) -> None:
-        """Give a body `seconds` to come, and a row of commands as many without a byte."""
+    def __init__(self, seconds: float = 30.0, room: Room | None = None) -> None:
+        """Give a body `seconds` to come, and a row of commands as many without a byte; all of them share the `room`."""
         self.seconds = seconds
+        self.room = room or Room()
         self._scopes: set[CancelScope] = set()
         self._is_stopped = False
 
@@ -150,21 +152,22 @@ def require_type(request: Request, *types: str) -> None:
         raise ProblemFound(UNSUPPORTED, f"The body {what}. Send it as {types[0]}.", {"Accept-Post": ", ".join(types)})
 
 
-async def read_body(request: Request, readings: Readings, limit: int) -> bytes:
-    """Return the whole body.
+async def read_body(request: Request, readings: Readings, share: Share, limit: int) -> bytes:
+    """Return the whole body, which takes as much of `share`.
 
     Raises:
         ProblemFound: it has more than `limit` bytes, does not come in time, or breaks off.
+        Overloaded: there is no room for it.
         Stopping: the server stops.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     if BODY_IS_HERE in request.scope.get("state", ()):
-        return await _within(request, limit)
+        return await _within(request, share, limit)
     body = b""
     with anyio.move_on_after(readings.seconds) as deadline, readings.reading() as reading:
-        body = await _within(request, limit)
+        body = await _within(request, share, limit)
     if reading.cancelled_caught:
         raise Stopping
     if deadline.cancelled_caught:
@@ -173,10 +176,11 @@ async def read_body(request: Request, readings: Readings, limit: int) -> bytes:
     return body
 
 
-async def _within(request: Request, limit: int) -> bytes:
+async def _within(request: Request, share: Share, limit: int) -> bytes:
     body = bytearray()
     try:
         async for block in request.stream():
+            share.take(len(block))
             body += block
             if len(body) > limit:
                 raise _too_large(limit)
