@@ -32,7 +32,8 @@ class ProjectionFailed(TwofoldError, Halt):
         self.projection, self.position, self.cause = projection, position, cause
         super().__init__(
             f"The projection {projection} failed at position {position}: {cause!r}. "
-            "Mend it, raise its version, and start again; until then the read database stays where it is."
+            "The read database stays there. Mend it and start again: it goes on at that event. If what it "
+            "wrote before is wrong too, raise its version as well, and the read database is filled anew."
         )
 
 

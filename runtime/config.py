@@ -56,7 +56,7 @@ class DomainFailed(ConfigError):
 
     def __init__(self, domain: str, error: Exception) -> None:
         self.domain, self.error = domain, error
-        super().__init__(f'app.domain = "{domain}" cannot be imported: {error!r}. Mend the module.')
+        super().__init__(f'app.domain = "{domain}" cannot be imported: {type(error).__name__}: {error}. Mend it.')
 
 
 class AppSettings(Struct, frozen=True, forbid_unknown_fields=True):

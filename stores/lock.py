@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import FolderRefused, Locked, StorageFailed
 
-__all__ = ["FolderLock", "lock_holder", "note_address"]
+__all__ = ["FolderLock", "holder_address", "lock_holder", "note_address"]
 
 _NAME = "lock"
 _WRONG_PLACE = frozenset(
@@ -77,6 +77,15 @@ def lock_holder(folder: Path) -> int | None:
         if kind == "FLOCK" and rest[2:3] == [str(pid)] and rest[3].endswith(f":{inode}"):
             return pid
     return None
+
+
+def holder_address(folder: Path) -> str | None:
+    """Return where the process that holds the lock of `folder` takes requests, if it has noted that."""
+    descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read(descriptor)[1]
+    finally:
+        os.close(descriptor)
 
 
 def note_address(folder: Path, url: str) -> None:

@@ -77,8 +77,16 @@ def _tell(error: BaseException) -> None:
     if not isinstance(error, TwofoldError):
         raise error
     if isinstance(error, DomainFailed):
-        traceback.print_exception(error.error)
+        traceback.print_exception(_from_domain_on(error.error))
     click.echo(f"Error: {error}", err=True)
+
+
+def _from_domain_on(error: Exception) -> Exception:
+    """Return `error` without the frames of its traceback that only lead to the domain's module: importing it."""
+    place = error.__traceback__
+    while place is not None and ("importlib" in place.tb_frame.f_code.co_filename or place is error.__traceback__):
+        place = place.tb_next
+    return error.with_traceback(place)
 
 
 def _log(error: BaseException) -> None:
@@ -86,7 +94,13 @@ def _log(error: BaseException) -> None:
         _tell(error)
         return
     # A failure of ours says all in its words; of another one the place counts.
-    where = error.error if isinstance(error, DomainFailed) else None if isinstance(error, TwofoldError) else error
+    where = (
+        _from_domain_on(error.error)
+        if isinstance(error, DomainFailed)
+        else None
+        if isinstance(error, TwofoldError)
+        else error
+    )
     code = exit_code_of(error)
     structlog.get_logger("twofold").critical(
         "failed", cause=str(error), exit_code=int(code), meaning=code.meaning, exc_info=where

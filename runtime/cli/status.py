@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ...actors.kernel.clock import SystemClock
 from ...stores.effect_records import ConsumerRecord, EffectState
-from ...stores.lock import lock_holder
+from ...stores.lock import holder_address, lock_holder
 from ...stores.records import Offset, Position
 from ...stores.segments.audit import end
 from ...stores.sqlite.effect_ledger import SqliteEffectLedger
@@ -41,6 +41,8 @@ class Status(Struct, frozen=True):
     folder: str
     held_by: int | None
     """The process that has it open."""
+    address: str | None
+    """Where that process takes requests, if it does."""
     log_end: Offset
     log_bytes: int
     handled: Offset
@@ -56,7 +58,9 @@ class Status(Struct, frozen=True):
 
     def lines(self) -> Iterator[str]:
         """Return it as a person reads it."""
-        yield f"{self.folder}: " + (f"open in process {self.held_by}" if self.held_by else "not open in any process")
+        where = f", which takes requests at {self.address}" if self.address else ""
+        holder = f"open in process {self.held_by}{where}" if self.held_by else "not open in any process"
+        yield f"{self.folder}: {holder}"
         yield f"  log        ends at offset {self.log_end} ({_size(self.log_bytes)})"
         yield f"  handled    up to offset {self.handled}, {self.log_end - self.handled} behind"
         yield f"  events     end at position {self.head} ({_size(self.write_db_bytes)})"
@@ -66,12 +70,15 @@ class Status(Struct, frozen=True):
             yield "             it is being filled anew, and answers no query before it is"
         if behind and not self.held_by:
             yield "             run `twofold send /dev/null --settle` to see why"
+        elif behind and self.address:
+            yield f"             if it comes no nearer: curl {self.address}/readyz tells why"
+        resume = "twofold effects resume" + (f" --url {self.address}" if self.address else "")
         for consumer in self.consumers:
             counts = ", ".join(f"{count} {state}" for state, count in consumer.effects.items() if count)
             yield f"  consumer   {consumer.name} at position {consumer.cursor}, {self.head - consumer.cursor} behind"
             yield f"             {counts or 'no effects'}"
             if consumer.paused is not None:
-                yield f"             paused: {consumer.paused}; mend it, then: twofold effects resume {consumer.name}"
+                yield f"             paused: {consumer.paused}; mend it, then: {resume} {consumer.name}"
             if consumer.held_until is not None:
                 yield "             slowed down by the other side"
             if consumer.next_attempt is not None:
@@ -94,9 +101,11 @@ async def read_status(config: Config) -> Status:
         read_file = read.file
     now = SystemClock().now()
     consumers = await _consumers(folder, now)
+    holder = lock_holder(folder.root)
     return Status(
         str(folder.root),
-        lock_holder(folder.root),
+        holder,
+        None if holder is None else holder_address(folder.root),
         _log_end(folder, handled),
         sum(file.stat().st_size for file in folder.log.glob("*")),
         handled,

@@ -30,7 +30,7 @@ def tell_domain_bug(error: DomainBug) -> str:
             then = "Nothing was appended; mend the validator."
         case _:
             function, cause = f"The projection {error.projection}", error.cause
-            then = f"It was at position {error.position}. Mend it, and raise its version."
+            then = f"It was at position {error.position}. Mend it and start again."
     raised = f"{function} raised {type(cause).__name__}"
     _log.error("domain code failed", what=raised, next=then, exc_info=cause)
     return f"{raised}. {then} The server's log has the place."

@@ -35,10 +35,20 @@ def test_a_bug_shows_its_traceback_though_it_is_a_value_error(grouped: bool) -> 
     assert ended_by(ExceptionGroup("tasks", [bug]) if grouped else bug).exception is bug
 
 
+def test_a_domain_that_is_no_python_is_shown_at_its_line_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("rate = \nprice = 1 +\n", encoding="utf-8")
+    (tmp_path / "config.toml").write_text('[app]\ndomain = "broken:app"\n', encoding="utf-8")
+    checked = CommandLine(tmp_path / "data", tmp_path / "config.toml").run("check")
+    assert (checked.code, checked.out) == (ExitCode.CONFIGURATION, "")
+    assert checked.err.startswith(f'  File "{tmp_path / "broken.py"}", line 1')
+    assert "SyntaxError: invalid syntax (broken.py, line 1). Mend it." in checked.err.splitlines()[-1]
+
+
 def test_a_domain_that_raises_as_it_is_imported_is_a_wrong_configuration_and_shows_where(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("rate = 1 / 0\n", encoding="utf-8")
     (tmp_path / "config.toml").write_text('[app]\ndomain = "broken:app"\n', encoding="utf-8")
     checked = CommandLine(tmp_path / "data", tmp_path / "config.toml").run("check")
     assert (checked.code, checked.out) == (ExitCode.CONFIGURATION, "")
+    assert checked.err.count("File ") == 1, "the way to the module is no help"
     assert 'broken.py", line 1' in checked.err
     assert 'Error: app.domain = "broken:app" cannot be imported' in checked.err.splitlines()[-1]

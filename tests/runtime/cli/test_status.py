@@ -8,6 +8,7 @@ from twofold.stores.effect_records import ConsumerRecord, EffectState
 STATUS = Status(
     folder="data",
     held_by=None,
+    address=None,
     log_end=9,
     log_bytes=1_000,
     handled=9,
@@ -32,6 +33,18 @@ def test_a_read_database_that_is_behind_where_nothing_runs_comes_with_the_way_to
 ) -> None:
     status = msgspec.structs.replace(STATUS, projected=projected, held_by=held_by)
     assert any(HINT in line for line in status.lines()) == hinted
+
+
+def test_where_the_process_takes_requests_what_to_do_next_names_the_address() -> None:
+    consumer = _consumer(ConsumerRecord("mail", 7, "535 no"), {}, None, 0)
+    told = list(
+        msgspec.structs.replace(
+            STATUS, projected=5, held_by=4711, address="http://127.0.0.1:8080", consumers=(consumer,)
+        ).lines()
+    )
+    assert told[0] == "data: open in process 4711, which takes requests at http://127.0.0.1:8080"
+    assert "             if it comes no nearer: curl http://127.0.0.1:8080/readyz tells why" in told
+    assert told[-1].endswith("mend it, then: twofold effects resume --url http://127.0.0.1:8080 mail")
 
 
 COUNTS: dict[EffectState, int] = {"pending": 1, "retry": 1}
