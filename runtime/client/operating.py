@@ -36,6 +36,8 @@ class Listed(Struct, frozen=True):
     """Effects as the server lists them."""
 
     effects: list[ListedEffect]
+    next: str | None = None
+    """Where the rest of them is, where they are too large for one answer."""
 
 
 class Released(Struct, frozen=True):
@@ -137,7 +139,12 @@ async def _listed(
     params = {"states": ",".join(states), "ids": ",".join(effect_ids), "limit": str(limit)}
     if consumer is not None:
         params["consumer"] = consumer
-    return (await server.ask("GET", "/effects", Listed, params=params)).effects
+    listed = await server.ask("GET", "/effects", Listed, params=params)
+    found = listed.effects
+    while listed.next is not None:
+        listed = await server.ask("GET", f"/effects?{listed.next.partition('?')[2]}", Listed)
+        found += listed.effects
+    return found
 
 
 def _in_parts(effect_ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ...stores.records import Position, StreamId, Version
-from ..history import RecordedEvent, read_time
+from ..history import read_time
 from .json_answer import answer_json
+from .pages import Page, link
 from .problems import MALFORMED, UNKNOWN_OUTCOME, ProblemFound
 from .requests import Seconds, convert_options, read_options, unique_parameters
 from .service import Service
@@ -19,8 +19,10 @@ from .telling import tell_outcome
 __all__ = ["Lookups"]
 
 PAGE = 100
-"""Events of a stream in one answer, unless another number is asked for: each may have a megabyte."""
+"""Events of a stream in one answer, unless another number is asked for."""
 LARGEST_PAGE = 1_000
+READ_AT_ONCE = 20
+"""Events that are read before it is seen how large they are: each may have a megabyte."""
 _OF_EVERY_QUERY = "min_position", "timeout"
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -51,7 +53,7 @@ class QueryTold(Struct, frozen=True, omit_defaults=True):
     """Why the read database stands still at that position, where it does."""
 
 
-class Page(Struct, frozen=True):
+class History(Struct, frozen=True):
     """A part of a stream's history."""
 
     stream: StreamId
@@ -59,7 +61,8 @@ class Page(Struct, frozen=True):
     """That of the last event of the part, or where the part would begin."""
     position: Position
     """That of the last event of the part, or 0 where it has none."""
-    events: Sequence[RecordedEvent]
+    events: Sequence[Raw]
+    """Of `RecordedEvent`."""
     next: str | None
     """Where the next part is on this server, or ``None`` at the end."""
 
@@ -96,7 +99,7 @@ class Lookups:
         """Tell what happened in a stream, or its state at a version or a time."""
         stream, options = request.path_params["stream"], read_options(request, StreamOptions)
         if options.version is None and options.at is None:
-            return answer_json(await self._page(request, stream, options))
+            return answer_json(await self._history(request, stream, options))
         if options.version is not None and options.at is not None:
             raise ProblemFound(MALFORMED, "A state is asked for by `version` or by `at`, not by both.")
         try:
@@ -105,12 +108,14 @@ class Lookups:
             raise ProblemFound(MALFORMED, str(error)) from None
         return answer_json(await self._service.state(stream, version=options.version, at=at))
 
-    async def _page(self, request: Request, stream: StreamId, options: StreamOptions) -> Page:
-        found = await self._service.history(stream, after=options.after, limit=options.limit + 1)
-        page = found[: options.limit]
-        version, position = (page[-1].version, page[-1].position) if page else (options.after, 0)
-        further = None
-        if len(found) > len(page):
-            more = {**request.query_params, "after": str(version)}
-            further = f"{quote(request.scope['path'])}?{urlencode(more)}"
-        return Page(stream, version, position, page, further)
+    async def _history(self, request: Request, stream: StreamId, options: StreamOptions) -> History:
+        page, version, position = Page(), options.after, 0
+        while True:
+            asked = min(READ_AT_ONCE, options.limit + 1 - len(page.items))
+            found = await self._service.history(stream, after=version, limit=asked)
+            for event in found:
+                if len(page.items) == options.limit or not page.add(event):
+                    return History(stream, version, position, page.items, link(request, after=str(version)))
+                version, position = event.version, event.position
+            if len(found) < asked:
+                return History(stream, version, position, page.items, None)

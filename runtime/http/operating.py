@@ -1,5 +1,6 @@
 """What an operator does while the process runs: effects that are parked, consumers that are paused, a rebuild."""
 
+from collections.abc import Sequence
 from typing import Annotated, get_args
 
 import msgspec
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from ...stores.effect_records import EffectRecord, EffectState
 from .json_answer import answer_json
+from .pages import Page, link
 from .problems import MALFORMED, ProblemFound
 from .requests import Readings, read_body, read_options, require_type
 from .room import Share
@@ -19,7 +21,7 @@ __all__ = ["Operating"]
 STATES: tuple[EffectState, ...] = get_args(EffectState)
 LARGEST_BODY = 8 << 20
 MOST_NAMED = 100
-"""Effects that are listed by their ids, and so as rendered: an e-mail may have 10 MiB."""
+"""Effects that are listed by their ids, and so as rendered."""
 
 
 class EffectIds(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,9 +69,11 @@ class Operating:
             states=[state for state in STATES if state in states],
             effect_ids=effect_ids,
             limit=options.limit,
-            payloads=bool(effect_ids),
+            payloads=False,
         )
-        return answer_json({"effects": found if effect_ids else [_without_payload(effect) for effect in found]})
+        if not effect_ids:
+            return answer_json({"effects": [_without_payload(effect) for effect in found]})
+        return answer_json(await self._as_rendered(request, [effect.effect_id for effect in found]))
 
     async def retry(self, request: Request) -> Response:
         """Try parked effects again."""
@@ -103,6 +107,14 @@ class Operating:
     async def rebuilding(self, _request: Request) -> Response:
         """Tell how far a rebuild is."""
         return answer_json({"progress": self._service.rebuilding()})
+
+    async def _as_rendered(self, request: Request, effect_ids: Sequence[str]) -> dict[str, object]:
+        page = Page()
+        for place, effect_id in enumerate(effect_ids):
+            (effect,) = await self._service.effects(effect_ids=[effect_id])  # one by one: it may have 10 MiB
+            if not page.add(effect):
+                return {"effects": page.items, "next": link(request, ids=",".join(effect_ids[place:]))}
+        return {"effects": page.items}
 
     async def _release(self, request: Request, *, again: bool) -> Response:
         require_type(request, "application/json")

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 from twofold import Config
+from twofold.runtime.client.operating import find_effects_on_server
 from twofold.runtime.config import SupervisionSettings
+from twofold.runtime.http import pages
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.refusing import Calls
@@ -127,6 +129,28 @@ async def test_effects_are_listed_by_consumer_state_and_id() -> None:
     ]
     assert found[0][0]["error"] == "no such number"
     assert ["payload" in each[0] for each in found if each] == [False, False, True, False], "only named by id"
+
+
+async def test_effects_as_rendered_come_in_parts_and_the_command_line_puts_them_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_BYTES", 10)
+    calls, folder = Calls(), MemoryFolder()
+    async with served(calls.app, open_stores=folder.open) as (client, runtime):
+        for number in range(3):
+            await open_account(client, str(number))
+        await runtime.settled()
+        ids = await parked(folder)
+        found, link = [], f"/effects?states=parked&ids={','.join(reversed(ids))}"
+        while link is not None:
+            found.append((await client.get(link)).json())
+            link = found[-1].get("next")
+        listed = await find_effects_on_server(
+            str(client.base_url), consumer="calls", states=(), effect_ids=ids, limit=2
+        )
+    assert [[effect["effect_id"] for effect in page["effects"]] for page in found] == [[id_] for id_ in ids]
+    assert all("payload" in effect for page in found for effect in page["effects"])
+    assert [effect.effect_id for effect in listed] == ids[:2]
 
 
 async def test_an_effect_that_is_none_is_told_and_one_that_is_filtered_out_is_not() -> None:
