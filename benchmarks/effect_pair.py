@@ -9,6 +9,7 @@ from msgspec import Struct
 from twofold.runtime.stores import DataFolder
 from twofold.stores.sqlite.effect_audit import effect_count
 
+from .filled import require_filled
 from .floor import FloorFiles
 from .floor_effects import FloorWithEffects, run_floor_with_effects
 from .load import LoadRun, run_load
@@ -56,6 +57,7 @@ def run_effect_pair(
         same = 0
         if floor:
             same = require_same_folders(FloorFiles(floor_folder), ours) + require_same_effects(others, ours)
+        in_own_process(require_filled, folder, count, effects=True)
         with closing(sqlite3.connect(ours.effects_db)) as ledger:
             effects = effect_count(ledger)
         return EffectPair(effects, len(list(ours.outbox.glob("*.eml"))), load, beside, same)

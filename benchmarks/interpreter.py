@@ -52,7 +52,8 @@ def py_spy() -> str | None:
 
 def watch_pipeline(program: str, commands: int, tasks: int, seed: int, data: Path) -> Holders | str:
     """Run the pipeline under `program`, which is py-spy, and return who held the lock, or why that cannot be said."""
-    pipeline = [sys.executable, "-m", "benchmarks.pipeline", "--no-floor", "--effects", "off", "--waits", "projected"]
+    pipeline = [sys.executable, "-m", "benchmarks.pipeline", "--no-floor", "--no-uvloop"]
+    pipeline += ["--effects", "off", "--waits", "projected"]
     load = ["--rounds", "1", "--commands", f"{commands}", "--tasks", f"{tasks}", "--seed", f"{seed}"]
     with run_folder(data) as folder:
         file = folder / "stacks"

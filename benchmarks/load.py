@@ -1,8 +1,9 @@
 """Twofold under load: so many tasks that each submit a command, wait for its stage, and submit the next."""
 
+import importlib.util
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from .shop_mix import Sent, draw_commands
 from .shop_without_effects import app as shop_without_effects
 from .whole_shop import whole_shop
 
-__all__ = ["LoadRun", "run_load", "send_all"]
+__all__ = ["LoadRun", "has_uvloop", "run_load", "send_all", "until"]
 
 
 class LoadRun(Struct, frozen=True):
@@ -38,14 +39,24 @@ class LoadRun(Struct, frozen=True):
     """The most that the process ever held, without the benchmark's own list of commands."""
 
 
-def run_load(count: int, seed: int, folder: Path, tasks: int, wait: Stage, sender_ids: bool, effects: bool) -> LoadRun:
-    """Submit `count` commands to a runtime on `folder`, which is empty; the runtime opens and closes off the clock."""
+def has_uvloop() -> bool:
+    """Whether uvloop is installed, which Twofold does not need."""
+    return importlib.util.find_spec("uvloop") is not None
+
+
+def run_load(
+    count: int, seed: int, folder: Path, tasks: int, wait: Stage, sender_ids: bool, effects: bool, uvloop: bool = False
+) -> LoadRun:
+    """Submit `count` commands to a runtime on `folder`, which is empty; the runtime opens and closes off the clock.
+
+    With `uvloop` its event loop runs them, otherwise asyncio's own.
+    """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     before = resident_memory()
     commands = draw_commands(count, seed, sender_ids=sender_ids)
     of_the_mix = resident_memory() - before
     app = whole_shop() if effects else shop_without_effects
-    times, waits = anyio.run(_drive, app, commands, folder, tasks, wait)
+    times, waits = anyio.run(_drive, app, commands, folder, tasks, wait, backend_options={"use_uvloop": uvloop})
     return LoadRun(tasks, wait, count, *times, latencies(waits), peak_memory() - of_the_mix)
 
 
@@ -83,3 +94,11 @@ async def send_all(runtime: Runtime, commands: Iterable[Sent], tasks: int, wait:
         for _ in range(tasks):
             senders.start_soon(send)
     return waits
+
+
+def until(deadline: int, commands: Iterable[Sent]) -> Iterator[Sent]:
+    """Yield the commands until that nanosecond of the monotonic clock."""
+    for sent in commands:
+        if time.perf_counter_ns() >= deadline:
+            return
+        yield sent

@@ -1,14 +1,16 @@
-"""The whole pipeline under load, beside the floor: `python -m benchmarks.pipeline [--quick]`.
+r"""The whole pipeline under load, beside the floor: `python -m benchmarks.pipeline [--quick]`.
 
 Measured are commands a second and latencies of 1, 16, 128 and 1,024 tasks that submit commands of the example shop and
 wait until they are accepted, handled or projected; for the first two also the rate until all are projected. The floor
 (see `benchmarks.floor`) does the same durable work in the same rounds, and what both leave is compared row by row.
+Where uvloop is installed, the fullest load runs on it as well.
 Then follow both with the shop's effects, e-mails and purges into a folder (see `benchmarks.floor_effects`): the rate
 until all are projected, and until all effects are done. Each run has a process and a data folder of its own.
 
 To see where the time goes:
 
-    py-spy record --subprocesses -o profile.svg -- python -m benchmarks.pipeline --tasks 1024 --rounds 1 --no-floor
+    py-spy record --subprocesses -o profile.svg -- \
+        python -m benchmarks.pipeline --tasks 1024 --rounds 1 --no-floor --no-uvloop
 
 Add ``--gil`` to see who holds the interpreter, ``--native`` for SQLite, and at the end ``--effects on`` (or ``off``).
 """
@@ -22,12 +24,13 @@ from typing import Any, get_args
 import msgspec
 from twofold.actors.submission import Stage
 
+from .load import has_uvloop
 from .rounds import Effects, Results, Settings, measure, reached
 from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 3_000, 200, 1, [1, 128, 1024])
+FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 3_000, 200, 1, [1, 1024])
 """Commands, commands with effects, commands a task at most, rounds, tasks."""
 
 
@@ -59,6 +62,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | No
         "--effects", choices=get_args(Effects), default="both", help="e-mails and purges; both: in turn"
     )
     parser.add_argument("--no-floor", action="store_true", help="measure Twofold alone")
+    parser.add_argument("--no-uvloop", action="store_true", help="leave uvloop out where it is installed")
     parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the data folders go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
     given = parser.parse_args(arguments)
@@ -74,6 +78,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | No
         sender_ids=given.sender_ids,
         floor=not given.no_floor,
         effects=given.effects,
+        uvloop=has_uvloop() and given.effects != "on" and not given.no_uvloop,
         data=given.data,
     )
     return settings, given.json
@@ -83,7 +88,13 @@ def records(settings: Settings, results: Results) -> list[dict[str, Any]]:
     """Return all that was measured, one record a run, what it was measured on first."""
     plain = msgspec.to_builtins
     lines = [{"record": "run", "settings": plain(settings, enc_hook=str), "machine": plain(results.machine)}]
-    kinds = ("floor", results.floors), ("bare hops", results.hops), ("load", results.loads), ("effects", results.pairs)
+    kinds = (
+        ("floor", results.floors),
+        ("bare hops", results.hops),
+        ("load", results.loads),
+        ("uvloop", results.uvloops),
+        ("effects", results.pairs),
+    )
     for name, runs in kinds:
         lines += [{"record": name, "round": number, **plain(run)} for number, run in runs]
     lines += [{"record": "goal", **plain(goal)} for goal in reached(results)]

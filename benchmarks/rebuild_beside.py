@@ -17,7 +17,7 @@ from msgspec import Struct
 from twofold import Config, RebuildProgress, Runtime
 from twofold.runtime.config import DataSettings
 
-from .load import send_all
+from .load import send_all, until
 from .measuring import Latencies, latencies, quiet_collector
 from .shop_mix import Sent, endless_commands
 from .shop_without_effects import app as shop
@@ -106,13 +106,6 @@ async def _turn(runtime: Runtime, source: Iterator[Sent], seconds: float, rebuil
     commands = iter(list(islice(source, int(MOST_A_SECOND * seconds))))
     with quiet_collector():
         applied_before, began = rebuilds.applied, time.perf_counter_ns()
-        waits = await send_all(runtime, _until(began + int(seconds * 1e9), commands), TASKS, "handled")
+        waits = await send_all(runtime, until(began + int(seconds * 1e9), commands), TASKS, "handled")
         taken = time.perf_counter_ns() - began
         return Beside(len(waits), taken / 1e9, latencies(waits), rebuilds.applied - applied_before)
-
-
-def _until(deadline: int, commands: Iterator[Sent]) -> Iterator[Sent]:
-    for sent in commands:
-        if time.perf_counter_ns() >= deadline:
-            return
-        yield sent

@@ -1,8 +1,9 @@
 """The order of measurement, and what comes of it.
 
 In each round the parties take turns: the floor, then Twofold at its fullest; the bare hops, then Twofold with one task;
-then the other loads; the floor with effects, then Twofold with its effects on. So what the machine does meanwhile falls
-on both of a pair, and ratios are formed within a round.
+then the other loads; the floor with effects, then Twofold with its effects on. Behind Twofold at its fullest comes the
+same once more on uvloop, where that is installed. So what the machine does meanwhile falls on both of a pair, and
+ratios are formed within a round. Each folder that Twofold left is verified, as `twofold verify` does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from twofold.runtime.stores import DataFolder
 
 from .bare_hop import BareHops, run_bare_hops
 from .effect_pair import EffectPair, run_effect_pair
+from .filled import require_filled
 from .floor import FloorFiles, FloorRun, run_floor
 from .goals import Goal
 from .load import LoadRun, run_load
@@ -48,6 +50,8 @@ class Settings(Struct, frozen=True):
     sender_ids: bool
     floor: bool
     effects: Effects
+    uvloop: bool
+    """Whether the fullest load is measured on uvloop as well."""
     data: Path
 
     def count(self, tasks: int) -> int:
@@ -69,6 +73,8 @@ class Results(Struct):
     floors: list[tuple[int, FloorRun]] = []
     hops: list[tuple[int, BareHops]] = []
     loads: list[tuple[int, LoadRun]] = []
+    uvloops: list[tuple[int, LoadRun]] = []
+    """The paired load once more, on uvloop."""
     pairs: list[tuple[int, EffectPair]] = []
     """The runs with effects on."""
     same_rows: int = 0
@@ -88,6 +94,15 @@ class Results(Struct):
             floors[number].seconds / run.settled_seconds
             for number, run in self.loads
             if (run.tasks, run.wait) == self.paired and number in floors and floors[number].commands == run.commands
+        ]
+
+    def uvloop_ratios(self) -> list[float]:
+        """Return, of each round, asyncio's time over uvloop's until all were projected, of runs one after the other."""
+        others = dict(self.uvloops)
+        return [
+            run.settled_seconds / others[number].settled_seconds
+            for number, run in self.loads
+            if (run.tasks, run.wait) == self.paired and number in others
         ]
 
     def latency_ratios(self, wait: Stage, bare: Callable[[BareHops], float]) -> list[float]:
@@ -121,6 +136,9 @@ def reached(results: Results) -> list[Goal]:
         goals.append(Goal("1 task, accepted, over a bare append", median(ratios), 2.0, 2.0, at_least=False))
     if ratios := results.latency_ratios("handled", lambda hops: hops.append_and_commit.p50):
         goals.append(Goal("1 task, handled, over bare append and commit", median(ratios), 2.0, 2.0, at_least=False))
+    if runs := results.by_cell().get((MANY, "handled")):
+        flatness = median(run.latencies.p99 / run.latencies.p50 for run in runs)
+        goals.append(Goal(f"{MANY:,} tasks, handled, p99 over p50", flatness, 5, 5, at_least=False))
     goals += _effect_goals([pair for _, pair in results.pairs if pair.load.tasks == MANY])
     if runs := [run for _, run in results.loads] + [pair.load for _, pair in results.pairs]:
         peak = max(run.peak_bytes for run in runs) / MEGABYTE
@@ -144,12 +162,22 @@ def _round(settings: Settings, number: int, results: Results, tell: Callable[[st
             tell(f"round {number}: {tasks} tasks, {wait}")
             with run_folder(settings.data) as folder:
                 count = settings.count(tasks)
-                load = in_own_process(
-                    run_load, count, settings.seed, folder, tasks, wait, settings.sender_ids, effects=False
-                )
+                load = _load(settings, count, folder, tasks, wait)
                 results.loads.append((number, load))
                 if settings.floor and index == 0 and count == settings.commands:
                     results.same_rows = require_same_folders(FloorFiles(floor_folder), DataFolder(folder))
+            if settings.uvloop and index == 0:
+                tell(f"round {number}: {tasks} tasks, {wait}, on uvloop")
+                with run_folder(settings.data) as folder:
+                    results.uvloops.append((number, _load(settings, count, folder, tasks, wait, uvloop=True)))
+
+
+def _load(settings: Settings, count: int, folder: Path, tasks: int, wait: Stage, *, uvloop: bool = False) -> LoadRun:
+    run = in_own_process(
+        run_load, count, settings.seed, folder, tasks, wait, settings.sender_ids, effects=False, uvloop=uvloop
+    )
+    in_own_process(require_filled, folder, count)
+    return run
 
 
 def _effect_goals(pairs: Sequence[EffectPair]) -> Iterator[Goal]:

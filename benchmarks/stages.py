@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from .filled import require_filled
 from .interpreter import Holders, py_spy, watch_pipeline
 from .load import run_load
 from .measuring import in_own_process, machine, quiet_collector
@@ -73,6 +74,7 @@ def time_whole(commands: int, seed: int, tasks: int, data: Path) -> WholeTime:
     """Run the whole pipeline under so many tasks, until all is projected, in a process of its own."""
     with run_folder(data) as folder:
         run = in_own_process(run_load, commands, seed, folder, tasks, "projected", sender_ids=False, effects=False)
+        in_own_process(require_filled, folder, commands)
     return WholeTime(run.settled_seconds / commands * 1e6, run.cpu_seconds / commands * 1e6)
 
 

@@ -2,13 +2,15 @@
 
 from statistics import median
 
-from .columns import aligned
+from .columns import aligned, with_spread
 from .effect_table import effect_table
 from .floor import FloorRun
 from .goals import goal_table
 from .rounds import MEGABYTE, Results, Settings, reached
 
 __all__ = ["report"]
+
+NO_UVLOOP = "it was left out, or uvloop is missing: pip install '.[bench]'"
 
 
 def report(settings: Settings, results: Results) -> str:
@@ -25,6 +27,7 @@ def report(settings: Settings, results: Results) -> str:
         _floor_table(results),
         _hops_line(results),
         _load_table(results),
+        _uvloop_line(settings, results),
         effect_table([pair for _, pair in results.pairs]),
         goal_table(reached(results)),
     ]
@@ -51,6 +54,18 @@ def _hops_line(results: Results) -> str:
     append = median(hops.append.p50 for _, hops in results.hops) / 1e3
     both = median(hops.append_and_commit.p50 for _, hops in results.hops) / 1e3
     return f"bare hops, p50: append {append:.2f} ms, append and commit {both:.2f} ms"
+
+
+def _uvloop_line(settings: Settings, results: Results) -> str:
+    if not results.uvloops:
+        return "" if settings.effects == "on" else f"skipped: the fullest load on uvloop; {NO_UVLOOP}"
+    rate = median(run.commands / run.settled_seconds for _, run in results.uvloops)
+    cpu = median(run.cpu_seconds / run.commands for _, run in results.uvloops) * 1e6
+    tasks, wait = results.paired
+    return (
+        f"On uvloop {tasks:,} tasks, {wait}: {rate:,.0f} commands/s, {cpu:.1f} us of CPU each; "
+        f"{with_spread(results.uvloop_ratios())} of the rate on asyncio's own loop"
+    )
 
 
 def _load_table(results: Results) -> str:

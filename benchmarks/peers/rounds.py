@@ -14,6 +14,7 @@ from typing import cast
 from msgspec import Struct
 from twofold.actors.submission import Stage
 
+from benchmarks.filled import require_filled
 from benchmarks.goals import Goal
 from benchmarks.load import LoadRun, run_load
 from benchmarks.measuring import Machine, in_own_process, machine
@@ -156,7 +157,9 @@ def run_peer(peer: Peer, settings: PeerSettings, tasks: int, folder: Path) -> Pe
 def _twofold(settings: PeerSettings, tasks: int, stage: Stage) -> LoadRun:
     with run_folder(settings.data) as folder:
         count = settings.count(tasks)
-        return in_own_process(run_load, count, settings.seed, folder, tasks, stage, sender_ids=True, effects=False)
+        run = in_own_process(run_load, count, settings.seed, folder, tasks, stage, sender_ids=True, effects=False)
+        in_own_process(require_filled, folder, count)
+        return run
 
 
 def _peer(settings: PeerSettings, peer: Peer, tasks: int) -> PeerRun | str:

@@ -18,6 +18,7 @@ from benchmarks.bare_stores import BareLog
 from benchmarks.columns import aligned
 from benchmarks.floor import FloorFiles, run_floor
 from benchmarks.floor_effects import run_floor_with_effects
+from benchmarks.load import has_uvloop
 from benchmarks.measuring import latencies
 from benchmarks.same_rows import ResultsDiffer, require_same_effects, require_same_rows
 from benchmarks.shop_mix import draw_commands
@@ -47,6 +48,7 @@ def test_a_tiny_run_measures_all_parties_and_leaves_no_folders(
     assert floor["commands"] == 300
     assert float(str(floor["seconds"])) > sum(float(str(floor[part])) for part in ("log_seconds", "write_seconds"))
     loads = of_kind(lines, "load")
+    assert len(of_kind(lines, "uvloop")) == has_uvloop()
     assert {(load["tasks"], load["wait"], load["commands"]) for load in loads} == {
         (tasks, wait, 300) for tasks in (1, 8) for wait in ("accepted", "projected")
     }
@@ -79,8 +81,10 @@ def test_with_effects_both_parties_do_every_effect_and_write_every_mail(tmp_path
 
 
 @pytest.mark.timeout(120)
-def test_twofold_alone_is_measured_without_a_ratio(tmp_path: Path) -> None:
-    lines = run_tiny(tmp_path, "--waits", "handled", "--no-floor")
+def test_twofold_alone_is_measured_without_a_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run_tiny(tmp_path, "--waits", "handled", "--no-floor", "--no-uvloop")
+    assert not of_kind(lines, "uvloop")
+    assert "skipped: the fullest load on uvloop" in capsys.readouterr().out
     assert not of_kind(lines, "floor")
     (pair,) = of_kind(lines, "effects")
     assert pair["floor"] is None
