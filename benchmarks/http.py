@@ -26,7 +26,7 @@ from .http_wrk import has_wrk
 
 __all__ = ["main"]
 
-FULL, QUICK = (4, 3, [1, 16, 64, 256], [1, 16]), (1, 1, [1, 64], [1])
+FULL, QUICK = (4, 3, [1, 16, 64, 256], [1, 16]), (1, 1, [64], [1])
 """Seconds a load, rounds, connections, connections of streams."""
 
 

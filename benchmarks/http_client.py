@@ -1,29 +1,37 @@
 """The benchmark's own HTTP client: it keeps connections busy, one request at a time on each, and checks every answer.
 
-It stands where wrk is not at hand, and shares the processors with the server it measures. So it does next to nothing: a
-bare loop over non-blocking sockets, requests written beforehand, and of an answer no more than its length and statuses.
+It stands where wrk is not at hand, or where answers differ from each other, and shares the processors with the server
+that it measures. So it does next to nothing: a bare loop over non-blocking sockets, requests written beforehand, and of
+an answer no more than its length and statuses.
 """
 
 import re
 import select
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from itertools import count, cycle
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from .http_orders import ID_FORMAT, read_requests
 from .measuring import Latencies, latencies, quiet_collector
 
-__all__ = ["AnswersDiffer", "ClientRun", "run_own_client"]
+__all__ = ["AnswersDiffer", "Check", "ClientRun", "drive", "run_own_client"]
 
 SILENCE = 60.0
 """Seconds without any answer after which the server is given up."""
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 GOOD = b'"status":20'
 """Stands once in the answer to each order that was taken."""
+
+
+Check: TypeAlias = Callable[[bytes], int]
+"""Returns how many orders an answer says were taken, or raises `AnswersDiffer`."""
 
 
 class AnswersDiffer(Exception):
@@ -34,6 +42,8 @@ class ClientRun(Struct, frozen=True):
     """What a client saw."""
 
     orders: int
+    """Those that were taken."""
+    requests: int
     """Those that were answered."""
     began: int
     """When the first request was sent: nanoseconds of the machine's monotonic clock, which all processes share."""
@@ -51,9 +61,25 @@ def run_own_client(file: Path, port: int, connections: int, seconds: float, orde
     Raises:
         AnswersDiffer: one says something else than that all orders of its request were taken.
     """
+    return drive(file, port, connections, seconds, partial(all_taken, orders))
+
+
+def all_taken(orders: int, answer: bytes) -> int:
+    """Return `orders`, if the answer says of all of them that they were taken."""
+    if answer.count(GOOD) != orders:
+        raise AnswersDiffer(f"A request of {orders} orders was answered {answer[:2000]!r}.")
+    return orders
+
+
+def drive(file: Path, port: int, connections: int, seconds: float, check: Check, first: int = 1) -> ClientRun:
+    """Send the requests in `file` for so many seconds, and wait for the last answers, which `check` looks at.
+
+    Orders have ids from `first` on.
+    """
     requests = cycle(read_requests(file))
-    numbers = count(1)
+    numbers = count(first)
     waits: list[int] = []
+    taken = 0
     now = time.perf_counter_ns
 
     def next_request() -> bytes:
@@ -79,14 +105,14 @@ def run_own_client(file: Path, port: int, connections: int, seconds: float, orde
                 if event & ~select.EPOLLOUT and connection.receive():
                     ended = now()
                     waits.append(ended - connection.began)
-                    connection.check(orders)
+                    taken += check(connection.answer)
                     if ended < deadline:
                         connection.send(next_request())
                     else:
                         poll.unregister(number)
                         del open_ones[number]
         cpu = time.process_time_ns() - cpu_before
-    return ClientRun(len(waits) * orders, began, (ended - began) / 1e9, cpu / 1e9, latencies(waits))
+    return ClientRun(taken, len(waits), began, (ended - began) / 1e9, cpu / 1e9, latencies(waits))
 
 
 class Connection:
@@ -132,7 +158,7 @@ class Connection:
             return len(self._answer) == end + 4 + int(length[1])
         return self._answer.endswith(b"\r\n0\r\n\r\n")
 
-    def check(self, orders: int) -> None:
-        """Raise, with the answer, unless it says of all `orders` that they were taken."""
-        if self._answer.count(GOOD) != orders:
-            raise AnswersDiffer(f"A request of {orders} orders was answered {bytes(self._answer[:2000])!r}.")
+    @property
+    def answer(self) -> bytes:
+        """The whole answer."""
+        return bytes(self._answer)

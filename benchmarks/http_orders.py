@@ -11,7 +11,7 @@ import msgspec
 
 from .shop_mix import draw_orders
 
-__all__ = ["ID_FORMAT", "Way", "orders_of", "read_requests", "write_requests"]
+__all__ = ["END_MARK", "ID_FORMAT", "Way", "orders_of", "read_requests", "write_requests"]
 
 Way: TypeAlias = Literal["accepted", "handled", "stream"]
 """One order a request that waits until it is accepted or handled; or a row of them that are accepted."""

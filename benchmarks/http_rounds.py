@@ -21,7 +21,7 @@ from twofold.runtime.verification.verification import verify
 from .goals import Goal
 from .http_client import AnswersDiffer, ClientRun, run_own_client
 from .http_orders import Way, orders_of, write_requests
-from .http_server import Party, ServerRun, served
+from .http_server import ServerRun, bare_server, served, twofold_server
 from .http_wrk import run_wrk
 from .measuring import Machine, in_own_process, machine
 from .run_folder import run_folder
@@ -32,6 +32,7 @@ __all__ = ["Client", "HttpPair", "HttpResults", "HttpSettings", "PartyRun", "mea
 GOAL = ("accepted", 64)
 
 Client: TypeAlias = Literal["wrk", "own"]
+Party: TypeAlias = Literal["bare", "Twofold"]
 
 
 class HttpSettings(Struct, frozen=True):
@@ -140,7 +141,8 @@ def reached(results: HttpResults) -> list[Goal]:
 def _run(party: Party, settings: HttpSettings, way: Way, connections: int) -> PartyRun:
     with run_folder(settings.data) as folder:
         requests, data = folder / "requests", folder / "data"
-        with served(party, data) as server, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        serving = served(bare_server) if party == "bare" else served(twofold_server, data)
+        with serving as server, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             write_requests(requests, way, server.port, settings.seed)
             send = run_wrk if settings.client == "wrk" else run_own_client
             process.submit(os.getpid).result()  # so that it has started, and imported nothing while the clock runs

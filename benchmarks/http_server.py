@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 import msgspec
@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from twofold import Config, Runtime
-from twofold.runtime.config import DataSettings, HttpSettings
+from twofold.runtime.config import DataSettings, HttpSettings, ValidatorSettings
 from twofold.runtime.http.application import application
 from twofold.runtime.http.requests import Readings
 from twofold.runtime.http.server import bind, serving
@@ -32,9 +32,7 @@ from examples.shop.orders import PlaceOrder
 from .measuring import peak_memory, quiet_collector
 from .shop_without_effects import app as shop
 
-__all__ = ["Party", "Served", "ServerRun", "served"]
-
-Party: TypeAlias = Literal["bare", "Twofold"]
+__all__ = ["MakeServer", "Served", "ServerRun", "Settle", "bare_server", "served", "twofold_server"]
 
 LOOK_EVERY = 0.002
 """Seconds between two looks at how far the handler is, once all is answered."""
@@ -54,6 +52,8 @@ class ServerRun(Struct, frozen=True):
 
 Settle: TypeAlias = Callable[[], Awaitable[tuple[int, int, int]]]
 """Waits until all is done and returns how many orders that were, and when they were handled and projected."""
+MakeServer: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[int, Settle]]]
+"""Serves for as long as the block lasts, on the port that it yields beside what waits."""
 
 
 class Served:
@@ -76,11 +76,11 @@ class Served:
 
 
 @contextmanager
-def served(party: Party, folder: Path) -> Iterator[Served]:
-    """Run a server for as long as the block lasts; Twofold's data is in `folder`, and closed in order at the end."""
+def served(make: MakeServer, *args: object) -> Iterator[Served]:
+    """Run the server `make(*args)` in a process of its own for as long as the block lasts, then stop it in order."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(party, folder, theirs))
+    process = context.Process(target=_serve, args=(make, args, theirs))
     process.start()
     theirs.close()
     try:
@@ -90,23 +90,22 @@ def served(party: Party, folder: Path) -> Iterator[Served]:
         process.join()
 
 
-def _serve(party: Party, folder: Path, control: Connection) -> None:
+def _serve(make: MakeServer, args: tuple[object, ...], control: Connection) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    anyio.run(_measure, _bare() if party == "bare" else _twofold(folder), control)
+    anyio.run(_measure, make(*args), control)
 
 
 async def _measure(server: AbstractAsyncContextManager[tuple[int, Settle]], control: Connection) -> None:
     async with server as (port, settle):
         control.send(port)
         try:
-            await _next_word(control)
-            with quiet_collector():
-                before = time.process_time_ns()
-                control.send("begun")
-                await _next_word(control)
-                seen = await settle()
-                control.send(ServerRun(*seen, (time.process_time_ns() - before) / 1e9, peak_memory()))
-            await _next_word(control)
+            while await _next_word(control):
+                with quiet_collector():
+                    before = time.process_time_ns()
+                    control.send("begun")
+                    await _next_word(control)
+                    seen = await settle()
+                    control.send(ServerRun(*seen, (time.process_time_ns() - before) / 1e9, peak_memory()))
         except EOFError:  # whoever measures has what it wants, or is gone
             return
 
@@ -117,10 +116,12 @@ async def _next_word(control: Connection) -> Any:
 
 
 @asynccontextmanager
-async def _twofold(folder: Path) -> AsyncIterator[tuple[int, Settle]]:
+async def twofold_server(folder: Path, validator: ValidatorSettings | None = None) -> AsyncIterator[tuple[int, Settle]]:
+    """Serve the shop on `folder`, with the bounds of `validator` in place of the usual ones."""
     settings = HttpSettings(port=0)
     bound, readings = bind(settings), Readings()
-    runtime = Runtime(shop, Config(data=DataSettings(dir=folder)))
+    config = Config(data=DataSettings(dir=folder), validator=validator or ValidatorSettings())
+    runtime = Runtime(shop, config)
 
     async def settle() -> tuple[int, int, int]:
         while (found := runtime.readiness()).handled < found.log_end:  # noqa: ASYNC110 - nobody is told of this moment
@@ -135,7 +136,8 @@ async def _twofold(folder: Path) -> AsyncIterator[tuple[int, Settle]]:
 
 
 @asynccontextmanager
-async def _bare() -> AsyncIterator[tuple[int, Settle]]:
+async def bare_server() -> AsyncIterator[tuple[int, Settle]]:
+    """Serve the bare endpoint, which keeps nothing."""
     settings = HttpSettings(port=0)
     bound, readings, endpoint = bind(settings), Readings(), BareEndpoint()
     bound.listen()  # nothing else is opened meanwhile, so the first connection may come before the server is up

@@ -56,6 +56,7 @@ def run_wrk(file: Path, port: int, connections: int, seconds: int, orders: int) 
         raise AnswersDiffer(f"Of {told.requests} requests of wrk {told.errors} failed.\n{done.stdout.decode()}")
     return ClientRun(
         told.requests * orders,
+        told.requests,
         ended - told.microseconds * 1000,
         told.microseconds / 1e6,
         _cpu_of_children() - cpu_before,

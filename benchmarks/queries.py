@@ -56,7 +56,7 @@ class QuerySettings(Struct, frozen=True):
 
 
 FULL = QuerySettings(100_000, 2.0, (0, 500), (1, GOAL_TASKS), 3, 1, Path())
-QUICK = QuerySettings(10_000, 0.5, (0, 500), (1, GOAL_TASKS), 1, 1, Path())
+QUICK = QuerySettings(5_000, 0.3, (0, 500), (1, GOAL_TASKS), 1, 1, Path())
 
 
 class Asked(Struct, frozen=True):

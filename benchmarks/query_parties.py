@@ -7,7 +7,7 @@ It neither opens a transaction nor learns the position, checks no parameters, an
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -26,7 +26,18 @@ from .measuring import Latencies, latencies, quiet_collector
 from .shop_mix import Sent, endless_commands
 from .shop_without_effects import app as shop
 
-__all__ = ["CONNECTIONS", "Kind", "NoAnswer", "QueryRun", "Way", "run_queries"]
+__all__ = [
+    "CONNECTIONS",
+    "SQL",
+    "Kind",
+    "NoAnswer",
+    "QueryRun",
+    "Way",
+    "bare_connections",
+    "come_in",
+    "keys_of",
+    "run_queries",
+]
 
 Kind: TypeAlias = Literal["point", "range"]
 """A product by its code, or the twenty orders from a number on."""
@@ -34,6 +45,7 @@ Way: TypeAlias = Literal["Twofold", "one hop", "cursor"]
 
 POINT = "SELECT price, repriced_at, repricings FROM product WHERE sku = ?"
 RANGE = "SELECT order_id, placed_at, total FROM placed_order WHERE order_id >= ? ORDER BY order_id LIMIT 20"
+SQL: dict[Kind, str] = {"point": POINT, "range": RANGE}
 KEYS: dict[Kind, str] = {"point": "SELECT sku FROM product", "range": "SELECT order_id FROM placed_order"}
 MOST_KEYS = 10_000
 CONNECTIONS = QuerySettings().readers
@@ -85,10 +97,8 @@ async def _run(
         runtime = None
         if way == "Twofold" or commands:
             runtime = await stack.enter_async_context(Runtime(shop, Config(data=DataSettings(dir=folder))))
-        file = serving_generation(DataFolder(folder).read)
-        assert file is not None
-        connections = await stack.enter_async_context(_bare_connections(file))
-        keys = [key for (key,) in await connections[0].execute_fetchall(f"{KEYS[kind]} LIMIT {MOST_KEYS}")]
+        connections = await stack.enter_async_context(bare_connections(folder))
+        keys = await keys_of(connections[0], kind)
         ask = _bare(connections, way, kind) if way != "Twofold" or runtime is None else _asked(runtime, kind)
         waits: list[int] = []
         with quiet_collector():
@@ -99,9 +109,14 @@ async def _run(
                         _ask_until, began + int(seconds * 1e9), ask, task, islice(cycle(keys), task, None), waits
                     )
                 if runtime is not None and commands:
-                    group.start_soon(_come_in, runtime, commands, rate)
+                    group.start_soon(come_in, runtime, commands, rate)
             taken, cpu = time.perf_counter_ns() - began, time.process_time_ns() - cpu_before
         return QueryRun(len(waits), taken / 1e9, cpu / 1e9, latencies(waits), len(commands))
+
+
+async def keys_of(connection: aiosqlite.Connection, kind: Kind) -> list[str]:
+    """Return what can be asked for."""
+    return [key for (key,) in await connection.execute_fetchall(f"{KEYS[kind]} LIMIT {MOST_KEYS}")]
 
 
 async def _ask_until(deadline: int, ask: Ask, task: int, keys: Iterator[str], waits: list[int]) -> None:
@@ -115,7 +130,7 @@ async def _ask_until(deadline: int, ask: Ask, task: int, keys: Iterator[str], wa
         waits.append(now() - before)
 
 
-async def _come_in(runtime: Runtime, commands: list[Sent], rate: int) -> None:
+async def come_in(runtime: Runtime, commands: Iterable[Sent], rate: int) -> None:
     """Submit handful after handful at its time, or at once where that is over."""
     handful, source = max(1, int(rate * TICK)), iter(commands)
     due = time.perf_counter()
@@ -136,7 +151,7 @@ def _asked(runtime: Runtime, kind: Kind) -> Ask:
 
 
 def _bare(connections: Sequence[aiosqlite.Connection], way: Way, kind: Kind) -> Ask:
-    sql, count = POINT if kind == "point" else RANGE, len(connections)
+    sql, count = SQL[kind], len(connections)
 
     async def by_one_hop(task: int, key: str) -> object:
         return await connections[task % count].execute_fetchall(sql, (key,))
@@ -149,8 +164,10 @@ def _bare(connections: Sequence[aiosqlite.Connection], way: Way, kind: Kind) -> 
 
 
 @asynccontextmanager
-async def _bare_connections(file: Path) -> AsyncIterator[list[aiosqlite.Connection]]:
-    """Open the read database to read only, as many times as Twofold does."""
+async def bare_connections(folder: Path) -> AsyncIterator[list[aiosqlite.Connection]]:
+    """Open the read database in `folder` to read only, as many times as Twofold does."""
+    file = serving_generation(DataFolder(folder).read)
+    assert file is not None
     uri = f"{file.absolute().as_uri()}?mode=ro"
     async with AsyncExitStack() as stack:
         yield [

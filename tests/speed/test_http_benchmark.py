@@ -16,7 +16,7 @@ from benchmarks import http
 from benchmarks.http_client import AnswersDiffer, run_own_client
 from benchmarks.http_orders import ID_FORMAT, Way, orders_of, read_requests, write_requests
 from benchmarks.http_rounds import require_sound
-from benchmarks.http_server import served
+from benchmarks.http_server import bare_server, served
 from benchmarks.http_wrk import has_wrk
 from benchmarks.shop_without_effects import app as shop
 from examples.shop.lines import Line
@@ -92,7 +92,7 @@ def test_each_request_is_whole_and_its_orders_have_ten_lines(tmp_path: Path, way
 
 @pytest.mark.timeout(120)
 def test_a_refused_order_ends_the_measurement_with_its_answer(tmp_path: Path) -> None:
-    with served("bare", tmp_path / "data") as server:
+    with served(bare_server) as server:
         write_requests(tmp_path / "requests", "accepted", server.port, seed=1)
         lost = (tmp_path / "requests").read_bytes().replace(b"POST /commands", b"POST /nowhere")
         (tmp_path / "requests").write_bytes(lost)
