@@ -26,6 +26,8 @@ class StartRun(Struct, frozen=True):
     imported: int
     opened: int
     answered: int
+    settled: int
+    """All that the log held is handled and projected."""
     resident_bytes: int
 
 
@@ -35,7 +37,9 @@ async def start(folder: Path, imported: int) -> StartRun:
         opened = time.perf_counter_ns()
         await runtime.query("shop.product", sku="none has this one")
         answered = time.perf_counter_ns()
-        return StartRun(imported, opened, answered, resident_memory())
+        resident = resident_memory()
+        await runtime.settled()
+        return StartRun(imported, opened, answered, time.perf_counter_ns(), resident)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ One event follows from each command. A product's stream has as many events as it
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ __all__ = ["main"]
 Ids: TypeAlias = Literal["made", "random"]
 """Whether Twofold makes the commands' ids, or their senders draw them at random."""
 
+BYTES_AN_EVENT = 2_000
+"""On the disk, of log and both databases, with what they have ahead of a checkpoint: some 1,200, and room to spare."""
 DURABILITY: Durability = {"Twofold": "each command is synced before it is accepted, and committed with FULL"}
 
 
@@ -94,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--turn", type=int, help="how many commands a party gets in its turn")
     parser.add_argument("--ids", nargs="+", choices=get_args(Ids), help="who gives a command its id")
     given = parser.parse_args(arguments)
-    sizes, turn, rounds = ([20_000, 60_000], 4_000, 1) if given.quick else ([100_000, 1_000_000, 5_000_000], 20_000, 5)
+    sizes, turn, rounds = ([10_000, 40_000], 4_000, 1) if given.quick else ([100_000, 1_000_000, 5_000_000], 20_000, 5)
     sizes = sorted(given.sizes or sizes)
     settings = GrowthSettings(
         sizes=tuple(sizes),
@@ -107,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(after - before < 2 * settings.turn * settings.rounds for before, after in pairwise(sizes)):
         parser.error("The turns at a size go past the next one: take sizes further apart, or shorter turns.")
     settings.data.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(settings.data).free) < (needed := BYTES_AN_EVENT * sizes[-1]):
+        parser.error(f"{settings.data} has {free / 1e9:.0f} GB free, and {sizes[-1]:,} events need {needed / 1e9:.0f}.")
     before = machine(settings.data)
     sizes_measured = measure(settings, lambda line: print(line, file=sys.stderr, flush=True))
     goals = reached(sizes_measured)

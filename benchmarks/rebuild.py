@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="how long a load beside a rebuild lasts")
     parser.add_argument("--filled", type=Path, metavar="FOLDER", help="keep the filled folder there, or find it there")
     given = parser.parse_args(arguments)
-    commands, seconds, rounds = (50_000, 1.0, 1) if given.quick else (1_000_000, 5.0, 3)
+    commands, seconds, rounds = (20_000, 0.8, 1) if given.quick else (1_000_000, 5.0, 3)
     settings = RebuildSettings(
         given.commands or commands, given.seconds or seconds, given.rounds or rounds, given.seed, given.data
     )
