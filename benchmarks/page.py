@@ -4,24 +4,29 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import msgspec
 
 from .goals import Goal
-from .summary import goal_rows
+from .summary import bounds, goal_rows
 
-__all__ = ["Measured", "goals_of", "loads_in", "read_measured", "write_page"]
+__all__ = ["Measured", "bounds_of", "goals_of", "loads_in", "read_measured", "write_page"]
 
 TITLES = {
     "pipeline": "The whole pipeline, beside the floor",
     "http": "Commands over HTTP, beside a bare endpoint",
     "stages": "Where the time of a command goes",
     "queries": "Queries in process, beside bare aiosqlite",
+    "http_queries": "Queries over HTTP, beside a bare endpoint",
     "rebuild": "Rebuilding the read database",
+    "neighbours": "Beside a slow neighbour",
+    "overload": "Ten times the load",
     "start": "Starts, the import, and memory",
     "growth": "A growing history",
     "written": "Bytes written to the disk",
+    "peers": "Beside what a user might pick instead",
 }
 HEAD = """\
 # Benchmarks
@@ -40,6 +45,7 @@ loses the most to other work: the floor of the pipeline, a bare endpoint. Believ
     make bench          # some hours; 5,000,000 events take most of them, and 15 GB of disk
     make bench ARGS="--only queries start"
     make bench ARGS="--only growth --sizes 100000 1000000"
+    make bench ARGS="--only peers"    # those that are not installed are skipped by name; see peers.md
 
 Each scenario is a program of its own as well, `python -m benchmarks.queries --help`; its first lines say what it does.
 Its figures lie here as JSON lines: settings, versions, machine, load, and what each party has safe on the disk.
@@ -82,12 +88,18 @@ def goals_of(measured: Sequence[Measured]) -> list[Goal]:
     ]
 
 
+def bounds_of(measured: Sequence[Measured]) -> str:
+    """Return what bounds that which was missed, where `stages` was measured."""
+    stages = [line for each in measured if each.name == "stages" for line in each.lines]
+    return fill(bounds(goals_of(measured), stages), 120)
+
+
 def write_page(folder: Path, measured: Sequence[Measured]) -> None:
     """Write the page."""
     rows = goal_rows(goals_of(measured))
     table = [f"| {' | '.join(row)} |" for row in rows]
     table.insert(1, f"| {' | '.join('---' for _ in rows[0])} |")
-    parts = [HEAD, "## All goals\n\n" + "\n".join(table) + "\n", *map(_section, measured)]
+    parts = [HEAD, "## All goals\n\n" + "\n".join(table) + f"\n\n{bounds_of(measured)}\n", *map(_section, measured)]
     (folder / "README.md").write_text("\n".join(parts))
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .page import Measured
+from .peers.drawing import draw_peers
 from .rounds import MEGABYTE
 
 __all__ = ["draw"]
@@ -115,6 +116,56 @@ def queries_a_second(run: Line) -> float:
     return float(run["queries"] / run["seconds"])
 
 
+def http_queries(figure: Figure, measured: Measured) -> None:
+    """Show the queries a second of both parties, for each load of the most connections."""
+    cells = grouped(measured.of_kind("queries"), "kind", "connections", "rate")
+    most = max(connections for _, connections, _ in cells)
+    shown = {cell: some for cell, some in cells.items() if cell[1] == most}
+    names = [f"{kind}\n{f'{rate} commands/s' if rate else 'idle'}" for kind, _, rate in shown]
+    parties = {"Twofold": "Twofold", "bare aiosqlite": "bare endpoint, bare aiosqlite"}
+    rates = {
+        label: [middle([each["runs"][party]["client"] for each in some], requests_a_second) for some in shown.values()]
+        for party, label in parties.items()
+    }
+    axes = figure.subplots()
+    bars(axes, names, rates)
+    named(axes, f"query, and commands that come in, {most} connections", "queries a second")
+
+
+def requests_a_second(client: Line) -> float:
+    """Return the requests a second."""
+    return float(client["requests"] / client["seconds"])
+
+
+def neighbours(figure: Figure, measured: Measured) -> None:
+    """Show the commands a second without and beside each slow neighbour."""
+    rows = measured.of_kind("neighbour")
+    rates = {
+        label: [middle([pair[turn] for pair in row["pairs"]], commands_a_second) for row in rows]
+        for turn, label in zip(TURNS, ("without it", "beside it"), strict=True)
+    }
+    axes = figure.subplots()
+    bars(axes, [f"a slow {row['neighbour']}" for row in rows], rates)
+    named(axes, "64 tasks, handled", "commands a second")
+
+
+def commands_a_second(turn: Line) -> float:
+    """Return the commands a second."""
+    return float(turn["commands"] / turn["seconds"])
+
+
+def overload(figure: Figure, measured: Measured) -> None:
+    """Show what was handled and what refused before, under and after ten times the load."""
+    found = measured.of_kind("overload")
+    loads = [[each[name] for each in found] for name in ("before", "flood", "after")]
+    clients = [[load["client"] for load in some] for some in loads]
+    handled = [middle(some, lambda each: each["orders"] / each["seconds"]) for some in clients]
+    refused = [middle(some, lambda each: (each["requests"] - each["orders"]) / each["seconds"]) for some in clients]
+    axes = figure.subplots()
+    bars(axes, [f"{some[0]['connections']} connections" for some in loads], {"handled": handled, "refused": refused})
+    named(axes, "one after the other", "orders a second")
+
+
 def rebuild(figure: Figure, measured: Measured) -> None:
     """Show events a second of both parties, and commands a second beside a rebuild."""
     idle, beside = figure.subplots(1, 2)
@@ -122,7 +173,7 @@ def rebuild(figure: Figure, measured: Measured) -> None:
     events = [middle([pair[party] for pair in pairs], lambda run: run["events"] / run["seconds"]) for party in PARTIES]
     idle.bar(["straight loop", "Twofold"], events, color=[BARE, OURS])
     named(idle, "rebuild, nothing else to do", "events a second")
-    commands = [middle([turn[kind] for turn in turns], lambda run: run["commands"] / run["seconds"]) for kind in TURNS]
+    commands = [middle([turn[kind] for turn in turns], commands_a_second) for kind in TURNS]
     beside.bar(["without a rebuild", "beside a rebuild"], commands, color=[BARE, OURS])
     named(beside, "64 tasks, handled", "commands a second")
 
@@ -178,8 +229,10 @@ def written(figure: Figure, measured: Measured) -> None:
     axes.set_xlabel("KB written a command (logarithmic)")
 
 
+SHOWN = pipeline, http, stages, queries, http_queries, rebuild, neighbours, overload, start, growth, written
 PICTURES: Mapping[str, Draw] = {
-    each.__name__: each for each in (pipeline, http, stages, queries, rebuild, start, growth, written)
+    "peers": draw_peers,
+    **{each.__name__: each for each in SHOWN},
 }
 
 

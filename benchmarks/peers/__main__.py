@@ -5,8 +5,6 @@ installed are skipped by name; `benchmarks/peers/README.md` says what to install
 """
 
 import argparse
-import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,21 +25,17 @@ FULL, QUICK = (54_000, 2_000, 4.0, 3), (6_000, 200, 1.5, 1)
 
 def main(arguments: Sequence[str] | None = None, peers: Sequence[Peer] = PEERS) -> int:
     """Measure, print the tables, and return the exit code."""
-    settings, only, json_file, picture = read_arguments(arguments)
+    settings, only, json_file = read_arguments(arguments)
     chosen = [peer for peer in peers if not only or any(word.lower() in peer.name.lower() for word in only)]
     results = measure(settings, chosen, lambda line: print(line, file=sys.stderr, flush=True))
     print(report(settings, results))
     if json_file is not None:
         json_file.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in records(settings, results)))
-    if picture is not None and importlib.util.find_spec("matplotlib") is None:
-        print("skipped: the picture; matplotlib is missing: pip install '.[bench]'", file=sys.stderr)
-    elif picture is not None:
-        importlib.import_module("benchmarks.peers.drawing").draw(results, picture)
     return 0
 
 
-def read_arguments(arguments: Sequence[str] | None) -> tuple[PeerSettings, list[str], Path | None, Path | None]:
-    """Return what to measure, which peers alone, and the files for JSON lines and the picture."""
+def read_arguments(arguments: Sequence[str] | None) -> tuple[PeerSettings, list[str], Path | None]:
+    """Return what to measure, which peers alone, and the file for JSON lines."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description="Measure Twofold beside its peers.")
     parser.add_argument("--quick", action="store_true", help="fewer commands and one round: about two minutes")
     parser.add_argument("--commands", type=int, help="how many commands a run has")
@@ -53,7 +47,6 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[PeerSettings, list[
     parser.add_argument("--seed", type=int, default=1, help="of the commands")
     parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the folders go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw them there, as .svg or .png")
     given = parser.parse_args(arguments)
     commands, alone, seconds, rounds = QUICK if given.quick else FULL
     settings = PeerSettings(
@@ -64,7 +57,7 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[PeerSettings, list[
         seed=given.seed,
         data=given.data,
     )
-    return settings, given.only, given.json, given.picture
+    return settings, given.only, given.json
 
 
 def records(settings: PeerSettings, results: Results) -> list[dict[str, Any]]:

@@ -1,16 +1,16 @@
-"""One picture of all parties: commands a second, stage by stage."""
+"""The picture of all parties: commands a second, stage by stage, from what the measurement left."""
 
-from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import matplotlib as mpl
-from matplotlib import pyplot as plt
-from twofold.actors.submission import Stage
+from .rounds import STAGES
 
-from .rounds import STAGES, Results
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-__all__ = ["draw"]
+    from benchmarks.page import Measured
+
+__all__ = ["draw_peers"]
 
 TWOFOLD, PEER, LESS_DURABLE = "#1f6f54", "#9aa5b1", "#dfe3e8"
 
@@ -18,14 +18,12 @@ Bar: TypeAlias = tuple[str, float, str]
 """Whose it is, commands a second, and its colour."""
 
 
-def draw(results: Results, file: Path) -> None:
+def draw_peers(figure: "Figure", measured: "Measured") -> None:
     """Draw each party under each load; a paler bar is not as durable."""
-    mpl.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none"})  # the same figures make the same, small file
-    stages = {stage: _bars(results, stage) for stage in STAGES}
+    stages = {stage: bars for stage in STAGES if (bars := _bars(measured, stage))}
     counts = [len(bars) for bars in stages.values()]
-    figure, panels = plt.subplots(
-        len(stages), sharex=True, figsize=(9, 0.3 * sum(counts) + 1.5), layout="constrained", height_ratios=counts
-    )
+    figure.set_size_inches(9, 0.3 * sum(counts) + 1.5)
+    panels = figure.subplots(len(stages), sharex=True, squeeze=False, height_ratios=counts)[:, 0]
     for panel, (stage, bars) in zip(panels, stages.items(), strict=True):
         names, rates, colours = zip(*bars, strict=True)
         drawn = panel.barh(names, rates, color=colours)
@@ -33,25 +31,26 @@ def draw(results: Results, file: Path) -> None:
         panel.set_title(stage, loc="left", fontsize=10)
         panel.tick_params(axis="y", labelsize=8)
         panel.invert_yaxis()
-        panel.spines[["top", "right"]].set_visible(False)
     panels[-1].set_xscale("log")
     panels[-1].set_xlabel("commands a second, logarithmic")
     panels[-1].set_xlim(right=max(rate for bars in stages.values() for _, rate, _ in bars) * 2)
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
-    plt.close(figure)
 
 
-def _bars(results: Results, stage: Stage) -> list[Bar]:
-    bars = [
-        (f"Twofold, {tasks:,} task{'s' * (tasks > 1)}", median(run.commands / run.seconds for run in runs), TWOFOLD)
-        for (tasks, at), runs in results.loads().items()
-        if at == stage
-    ]
-    for peer in results.peers:
-        for tasks in peer.tasks if peer.stage == stage else ():
-            if not (runs := results.compared(peer, tasks).runs):
-                continue
-            rate = median(run.commands / run.seconds for run in runs)
-            who = f"{peer.name}, {tasks:,} client{'s' * (tasks > 1)}"
-            bars.append((who, rate, PEER if peer.is_durable else LESS_DURABLE))
+def _bars(measured: "Measured", stage: str) -> list[Bar]:
+    rates: dict[tuple[str, str], list[float]] = {}
+    for run in measured.of_kind("Twofold"):
+        if run["wait"] == stage:
+            who = f"Twofold, {run['tasks']:,} task{'s' * (run['tasks'] > 1)}", TWOFOLD
+            rates.setdefault(who, []).append(_rate(run))
+    peers = {peer["name"]: peer for peer in measured.of_kind("peer") if peer["stage"] == stage}
+    for each in measured.of_kind("measured"):
+        if (peer := peers.get(each["peer"])) is not None:
+            colour = PEER if peer["is_durable"] else LESS_DURABLE
+            who = f"{peer['name']}, {each['tasks']:,} client{'s' * (each['tasks'] > 1)}", colour
+            rates.setdefault(who, []).append(_rate(each["run"]))
+    bars = [(name, median(some), colour) for (name, colour), some in rates.items()]
     return sorted(bars, key=lambda bar: -bar[1])
+
+
+def _rate(run: dict[str, Any]) -> float:
+    return float(run["commands"] / run["seconds"])

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from twofold.runtime.stores import DataFolder
 
-from benchmarks import growth, queries, query_parties, rebuild, start, written
+from benchmarks import growth, http_queries, neighbours, overload, queries, query_parties, rebuild, start, written
 from benchmarks.bare_rebuild import rebuild_straight
 from benchmarks.filled import FilledWrongly, chunks_of, fill, filled, require_filled
+from benchmarks.http_client import AnswersDiffer
+from benchmarks.http_query_server import check_answer
 from benchmarks.killed import leave_tail
 from benchmarks.query_parties import NoAnswer, run_queries
 from benchmarks.rebuild_beside import run_beside
@@ -59,6 +61,69 @@ def test_a_key_that_is_not_found_ends_the_measurement(tmp_path: Path, monkeypatc
     assert raised.group_contains(NoAnswer)
 
 
+def test_queries_over_http_are_asked_of_both_parties_and_what_comes_in_meanwhile_is_kept(tmp_path: Path) -> None:
+    lines = run_tiny(http_queries.main, tmp_path, "--commands", "300", "--seconds", "0.2", "--connections", "3")
+    asked = of_kind(lines, "queries")
+    assert [(each["kind"], each["connections"], each["rate"]) for each in asked] == [("point", 3, 0), ("point", 3, 500)]
+    for each in asked:
+        assert each["runs"].keys() == {"bare aiosqlite", "Twofold"}
+        for run in each["runs"].values():
+            assert run["client"]["orders"] == run["client"]["requests"] > 0
+            assert (run["server"]["orders"] > 0) == (each["rate"] > 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 500 Internal Server Error\r\n\r\n{"value":[1]}',
+        b'HTTP/1.1 200 OK\r\n\r\n{"value":null,"position":1}',
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+    ],
+)
+def test_a_query_over_http_that_brings_nothing_ends_the_measurement(answer: bytes) -> None:
+    assert check_answer(b'HTTP/1.1 200 OK\r\n\r\n{"value":{"sku":"1"},"position":1}') == 1
+    with pytest.raises(AnswersDiffer):
+        check_answer(answer)
+
+
+def test_commands_are_measured_with_and_without_each_slow_neighbour(tmp_path: Path) -> None:
+    lines = run_tiny(neighbours.main, tmp_path, "--seconds", "0.3")
+    found = of_kind(lines, "neighbour")
+    assert [each["neighbour"] for each in found] == ["consumer", "query", "reader"]
+    for each in found:
+        (pair,) = each["pairs"]
+        for turn in (pair["alone"], pair["beside"]):
+            assert turn["commands"] > 0
+            assert turn["queries"]["p50"] > 0
+            assert (turn["prompt_calls"] > 0) == (each["neighbour"] == "consumer")
+    assert len(of_kind(lines, "goal")) == 3
+
+
+def test_ten_times_the_load_is_refused_in_part_and_what_was_answered_as_handled_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run_tiny(overload.main, tmp_path, "--seconds", "0.4")
+    (found,) = of_kind(lines, "overload")
+    assert [found[name]["connections"] for name in ("before", "flood", "after")] == [64, 640, 64]
+    for name in ("before", "after"):
+        assert found[name]["client"]["orders"] == found[name]["client"]["requests"] > 0
+    assert 0 < found["flood"]["client"]["orders"] < found["flood"]["client"]["requests"]
+    assert "refused/s" in capsys.readouterr().out
+
+
+def test_a_refusal_without_a_time_to_come_back_ends_the_measurement() -> None:
+    refused = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n%b\r\n{}"
+    assert overload.handled_or_refused(refused % b"Retry-After: 1\r\n") == 0
+    assert (
+        overload.handled_or_refused(b"HTTP/1.1 200 OK\r\n\r\n{}") == overload.all_handled(b"HTTP/1.1 200 OK\r\n") == 1
+    )
+    for answer in (refused % b"", b"HTTP/1.1 500 Internal Server Error\r\nretry-after: 1\r\n\r\n"):
+        with pytest.raises(AnswersDiffer):
+            overload.handled_or_refused(answer)
+    with pytest.raises(AnswersDiffer, match="sustained"):
+        overload.all_handled(refused % b"retry-after: 1\r\n")
+
+
 def test_both_parties_rebuild_the_same_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = run_tiny(rebuild.main, tmp_path, "--commands", "3000", "--seconds", "0.1")
     (idle,) = of_kind(lines, "idle")
@@ -88,7 +153,7 @@ def test_starts_are_timed_on_every_folder_and_after_a_kill(tmp_path: Path) -> No
     lines = run_tiny(start.main, tmp_path, "--commands", "200", "--tail", "100", "--rounds", "1")
     starts = of_kind(lines, "start")
     assert [each["on"] for each in starts] == ["new", "none", "200", "tail"]
-    assert all(0 < each["imported"] < each["opened"] < each["answered"] for each in starts)
+    assert all(0 < each["imported"] < each["opened"] < each["answered"] <= each["settled"] for each in starts)
     assert starts[-1]["commands"] >= 300
     assert len(of_kind(lines, "import")) == 2 * lines[0]["settings"]["imports"]
     assert len(of_kind(lines, "goal")) == 4
@@ -134,6 +199,12 @@ def test_sizes_that_the_turns_go_past_are_refused(tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit):
         growth.main(["--sizes", "100", "200", "--turn", "50", "--rounds", "2", "--data", str(tmp_path)])
     assert "further apart" in capsys.readouterr().err
+
+
+def test_a_history_for_which_there_is_no_room_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        growth.main(["--sizes", "100", "1000000000000", "--data", str(tmp_path)])
+    assert "1,000,000,000,000 events need" in capsys.readouterr().err
 
 
 def test_bytes_are_counted_for_each_stage_with_effects_off_and_on(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import suite
 from benchmarks.goals import Goal
 from benchmarks.page import TITLES, goals_of, read_measured, write_page
-from benchmarks.summary import goal_rows, summary
+from benchmarks.summary import bounds, goal_rows, summary
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -77,6 +78,34 @@ def test_a_goal_that_is_met_has_a_ratio_of_one_or_more_whichever_way_it_is_held(
     assert summary([]) == "No scenario was measured that has a goal."
 
 
+def test_what_is_missed_says_what_bounds_it() -> None:
+    stages: list[dict[str, Any]] = [
+        {"record": "stage", "name": "decide", "cpu": 30.0},
+        {"record": "stage", "name": "commit", "cpu": 10.0},
+        {"record": "whole", "cpu": 55.0},
+        {"record": "interpreter", "looks": {"actors": 3, "stores": 1}},
+    ]
+    told = bounds(LEAST, stages)
+    assert "the stages of a command take 40 us of a processor, most of them decide 75%, commit 25%" in told
+    assert "the whole pipeline takes 55" in told
+    assert "actors have 75%" in told
+    assert bounds(LEAST[1:], stages) == bounds(LEAST, []) == ""
+
+
+def test_a_quick_run_leaves_the_peers_out_unless_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(suite, "run", lambda name, *_: ran.append(name))
+    common = ["--no-page", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert suite.main(["--quick", *common]) == 0
+    assert ran == [name for name in suite.SCENARIOS if name != "peers"]
+    ran.clear()
+    assert suite.main(common) == 0
+    assert suite.main(["--quick", "--only", "peers", *common]) == 0
+    assert ran == [*suite.SCENARIOS, "peers"]
+
+
 def test_the_page_has_goals_pictures_tables_machine_and_load(tmp_path: Path) -> None:
     leave(tmp_path, "queries", LEAST)
     measured = read_measured(tmp_path, "queries")
@@ -88,6 +117,24 @@ def test_the_page_has_goals_pictures_tables_machine_and_load(tmp_path: Path) -> 
     assert "its tables" in page
     assert "2026-01-02, 2 processors, ext4, Python 3.11.2, SQLite 3.40.1; load average 0.2 to 1.8" in page
     assert "- Twofold: synced" in page
+
+
+def test_the_picture_of_the_peers_shows_every_party(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `bench` is not installed")
+    from benchmarks.pictures import draw  # noqa: PLC0415 - it is an extra
+
+    leave(tmp_path, "peers", [])
+    lines = [
+        {"record": "peer", "name": "A log", "stage": "accepted", "is_durable": False},
+        {"record": "Twofold", "round": 1, "wait": "accepted", "tasks": 1024, "commands": 10, "seconds": 1.0},
+        {"record": "Twofold", "round": 1, "wait": "handled", "tasks": 1, "commands": 10, "seconds": 2.0},
+        {"record": "measured", "peer": "A log", "tasks": 1, "run": {"commands": 10, "seconds": 5.0}},
+    ]
+    run, *_ = (tmp_path / "peers.jsonl").read_text().splitlines()
+    (tmp_path / "peers.jsonl").write_text("\n".join([run, *map(json.dumps, lines)]))
+    draw(tmp_path, read_measured(tmp_path, "peers"))
+    texts = [text.text for text in ET.parse(tmp_path / "peers.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert {"A log, 1 client", "Twofold, 1,024 tasks", "Twofold, 1 task", "accepted", "handled"} < set(texts)
 
 
 def test_a_picture_names_its_axes(grown: Path, tmp_path: Path) -> None:
