@@ -42,9 +42,9 @@ loses the most to other work: the floor of the pipeline, a bare endpoint. Believ
 ## How to run them
 
     make bench-quick    # three minutes, and figures that tell little more than that all is at work
-    make bench          # some hours; 5,000,000 events take most of them, and 15 GB of disk
+    make bench          # some hours; 5,000,000 events take half an hour or more of them, and 10 GB of disk
     make bench ARGS="--only queries start"
-    make bench ARGS="--only growth --sizes 100000 1000000"
+    make bench ARGS="--only growth --rounds 3 --ids made"    # half of it: a quarter of an hour on a quiet machine
     make bench ARGS="--only peers"    # those that are not installed are skipped by name; see peers.md
 
 Each scenario is a program of its own as well, `python -m benchmarks.queries --help`; its first lines say what it does.

@@ -187,13 +187,17 @@ async def _turn(runtime: Runtime, source: Iterator[Sent], seconds: float, consum
     asked: list[int] = []
     now = time.perf_counter_ns
 
+    async def ask_once() -> None:
+        before = now()
+        await runtime.query("shop.product", sku=next(skus))
+        asked.append(now() - before)
+
     async def ask() -> None:
         while True:
-            before = now()
-            await runtime.query("shop.product", sku=next(skus))
-            asked.append(now() - before)
+            await ask_once()
             await anyio.sleep(ASK_EVERY)
 
+    await ask_once()
     with quiet_collector():
         calls, began = consumers.prompt_calls, now()
         async with anyio.create_task_group() as group:

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, help="these scenarios")
     parser.add_argument("--rounds", type=int, help="how many times all is measured")
     parser.add_argument("--sizes", type=int, nargs="+", help="of `growth`: at how many commands it is measured")
-    parser.add_argument("--data", type=Path, default=DATA, help="where the data folders go: some 15 GB, or 1 if quick")
+    parser.add_argument("--ids", nargs="+", help="of `growth`: who gives a command its id, `made` or `random` or both")
+    parser.add_argument("--data", type=Path, default=DATA, help="where the data folders go: some 10 GB, or 1 if quick")
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"), help="where the results go")
     parser.add_argument("--no-page", action="store_true", help="make no pictures, which need matplotlib, and no page")
     parser.add_argument("--page-only", action="store_true", help="measure nothing; make both from what is there")
@@ -87,6 +88,8 @@ def run(name: str, given: argparse.Namespace, kept: Path) -> None:
         command += ["--filled", str(kept)]
     if name == "growth" and given.sizes:
         command += ["--sizes", *map(str, given.sizes)]
+    if name == "growth" and given.ids:
+        command += ["--ids", *given.ids]
     began = time.monotonic()
     print(f"\n== {name}\n", flush=True)
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)

@@ -95,7 +95,7 @@ def test_commands_are_measured_with_and_without_each_slow_neighbour(tmp_path: Pa
         for turn in (pair["alone"], pair["beside"]):
             assert turn["commands"] > 0
             assert turn["queries"]["p50"] > 0
-            assert (turn["prompt_calls"] > 0) == (each["neighbour"] == "consumer")
+            assert each["neighbour"] == "consumer" or turn["prompt_calls"] == 0
     assert len(of_kind(lines, "goal")) == 3
 
 
@@ -114,9 +114,8 @@ def test_ten_times_the_load_is_refused_in_part_and_what_was_answered_as_handled_
 def test_a_refusal_without_a_time_to_come_back_ends_the_measurement() -> None:
     refused = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n%b\r\n{}"
     assert overload.handled_or_refused(refused % b"Retry-After: 1\r\n") == 0
-    assert (
-        overload.handled_or_refused(b"HTTP/1.1 200 OK\r\n\r\n{}") == overload.all_handled(b"HTTP/1.1 200 OK\r\n") == 1
-    )
+    handled = b"HTTP/1.1 200 OK\r\n\r\n{}"
+    assert overload.handled_or_refused(handled) == overload.all_handled(handled) == 1
     for answer in (refused % b"", b"HTTP/1.1 500 Internal Server Error\r\nretry-after: 1\r\n\r\n"):
         with pytest.raises(AnswersDiffer):
             overload.handled_or_refused(answer)
