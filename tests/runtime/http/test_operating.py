@@ -1,5 +1,7 @@
 """What an operator does over HTTP while the process runs."""
 
+from typing import Any
+
 import httpx
 import pytest
 from twofold import Config
@@ -141,7 +143,8 @@ async def test_effects_as_rendered_come_in_parts_and_the_command_line_puts_them_
             await open_account(client, str(number))
         await runtime.settled()
         ids = await parked(folder)
-        found, link = [], f"/effects?states=parked&ids={','.join(reversed(ids))}"
+        found = list[Any]()
+        link: str | None = f"/effects?states=parked&ids={','.join(reversed(ids))}"
         while link is not None:
             found.append((await client.get(link)).json())
             link = found[-1].get("next")
