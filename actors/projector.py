@@ -22,7 +22,7 @@ from .kernel.supervisor import Halt
 from .kernel.watermark import Watermark
 from .space import Space
 
-__all__ = ["ProjectionFailed", "Projector", "apply_events", "statements_for"]
+__all__ = ["ProjectionFailed", "Projector", "apply_events", "statements_for", "told_outside"]
 
 
 class ProjectionFailed(TwofoldError, Halt):
@@ -30,11 +30,24 @@ class ProjectionFailed(TwofoldError, Halt):
 
     def __init__(self, projection: str, position: Position, cause: BaseException) -> None:
         self.projection, self.position, self.cause = projection, position, cause
-        super().__init__(
-            f"The projection {projection} failed at position {position}: {cause!r}. "
+        super().__init__(self._say(repr(cause)))
+
+    @property
+    def outside(self) -> str:
+        """What is told to those who are not to know what the cause says, a password in a URL maybe: its type."""
+        return self._say(type(self.cause).__name__)
+
+    def _say(self, cause: str) -> str:
+        return (
+            f"The projection {self.projection} failed at position {self.position}: {cause}. "
             "The read database stays there. Mend it and start again: it goes on at that event. If what it "
             "wrote before is wrong too, raise its version as well, and the read database is filled anew."
         )
+
+
+def told_outside(failure: object) -> str:
+    """Return why the projector is halted, as it may be told to anybody; the log has the rest."""
+    return failure.outside if isinstance(failure, ProjectionFailed) else str(failure)
 
 
 class Projector(Actor[EventRecord]):

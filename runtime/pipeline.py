@@ -17,7 +17,7 @@ from ..actors.kernel.actor import Actor
 from ..actors.kernel.clock import Clock
 from ..actors.kernel.supervisor import RestartPolicy, Role
 from ..actors.kernel.watermark import Watermark
-from ..actors.projector import Projector
+from ..actors.projector import Projector, told_outside
 from ..actors.space import Space
 from ..actors.statistics import RoleStatistics, statistics_of
 from ..actors.validator import Validator
@@ -52,8 +52,7 @@ class Pipeline:
         self._space = Space(clock)
         self._end_of_filling = CancelScope()
         self._applying = Lock()
-        halted = self.in_flight.projection_halted
-        self.projector = self._role("projector", self._new_projector, core=False, halted=halted)
+        self.projector = self._role("projector", self._new_projector, core=False, halted=self._projection_halted)
         self.handler = self._role("command handler", self._new_handler, core=True)
         self.validator = self._role("validator", self._new_validator, core=True)
         self.rebuilds = Rebuilds(domain, clock, stores, head, self.projected, self.handled, self._applying, self._role)
@@ -131,6 +130,11 @@ class Pipeline:
         await self.reach(head, None)
         await self.effects.settled(head)
 
+    @property
+    def why_projector_halted(self) -> str | None:
+        """Why the read database stands still, where it does, as it may be told to anybody."""
+        return told_outside(self.projector.failure) if self.projector.state == "halted" else None
+
     def progress(self) -> Progress:
         """Return how far each store is, at this moment."""
         return Progress(self._stores.log.end(), self.handled.value, self.feed.head, self.projected.value)
@@ -174,12 +178,20 @@ class Pipeline:
             if self.projected.value >= head:
                 await self._space.write(self.rebuilds.end)
 
+    def _projection_halted(self, failure: BaseException) -> None:
+        self.in_flight.projection_halted(told_outside(failure))
+
     async def _ask(self, name: str, /, **parameters: object) -> Answer:
         self.refuse_while_filling()
         return await ask(self._domain, self._stores.read, name, parameters)
 
     def _role(
-        self, name: str, create: Callable[[], Actor[Any]], *, core: bool, halted: Callable[[str], None] | None = None
+        self,
+        name: str,
+        create: Callable[[], Actor[Any]],
+        *,
+        core: bool,
+        halted: Callable[[BaseException], None] | None = None,
     ) -> Role:
         policy = RestartPolicy(
             self._config.supervision.backoff_first,

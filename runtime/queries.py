@@ -7,6 +7,7 @@ import msgspec
 
 from ..actors.definitions import Domain, QueryDefinition
 from ..actors.domain import Answer
+from ..actors.projector import told_outside
 from ..stores.errors import TwofoldError
 from ..stores.protocols import ReadDb, ReadStore
 from ..stores.records import Position
@@ -66,7 +67,15 @@ class ProjectorHalted(TwofoldError):
 
     def __init__(self, reached: Position, cause: object) -> None:
         self.reached, self.cause = reached, cause
-        super().__init__(f"The read database stands at position {reached}: {cause}")
+        super().__init__(self._say(cause))
+
+    @property
+    def outside(self) -> str:
+        """What is told to those who are not to know what the cause says."""
+        return self._say(told_outside(self.cause))
+
+    def _say(self, cause: object) -> str:
+        return f"The read database stands at position {self.reached}: {cause}"
 
 
 async def ask(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from ..actors.kernel.supervisor import Role
+from ..actors.projector import told_outside
 from ..stores.records import Offset, Position
 
 __all__ = ["NOT_RUNNING", "Readiness", "troubles_of"]
@@ -32,7 +33,7 @@ def troubles_of(roles: Iterable[Role]) -> list[str]:
     troubles = []
     for role in roles:
         if role.state == "halted":
-            troubles.append(f"The {role.name} is halted: {role.failure}")
+            troubles.append(f"The {role.name} is halted: {told_outside(role.failure)}")
         elif role.state != "running":
             troubles.append(f"The {role.name} is {role.state}.")
     return troubles

@@ -295,6 +295,5 @@ class Runtime(Lifecycle):
         pipeline.refuse_while_filling()
         await pipeline.reach(max(min_position or 0, self._head_at_open), timeout)
         answer = await ask(self._domain, self._stores.read, name, parameters, strict=strict)
-        if pipeline.projector.state != "halted":
-            return answer
-        return msgspec.structs.replace(answer, projector_halted=str(pipeline.projector.failure))
+        halted = pipeline.why_projector_halted
+        return answer if halted is None else msgspec.structs.replace(answer, projector_halted=halted)

@@ -64,7 +64,7 @@ class Role:
         core: bool,
         policy: RestartPolicy,
         fatal: tuple[type[BaseException], ...] = (),
-        halted: Callable[[str], None] | None = None,
+        halted: Callable[[BaseException], None] | None = None,
     ) -> None:
         """Make the role, with its first actor; `halted` is called with the reason once it is halted."""
         self.name = name
@@ -183,7 +183,7 @@ class Role:
                 raise CoreRoleFailed(self.name, self.restarts, error) from error
             self.state = "halted"
             if self._halted is not None:
-                self._halted(str(error))
+                self._halted(error)
             log.error("role halted", role=self.name, cause=str(error) or repr(error))
             return
         self.state = "restarting"

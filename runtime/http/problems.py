@@ -187,6 +187,8 @@ def problem_of(error: TwofoldError, **facts: Any) -> Problem:
 def _detail(error: TwofoldError) -> str:
     if isinstance(error, NotRunning):
         return "It is starting or stopping. Try again in a moment."
+    if isinstance(error, ProjectorHalted):
+        return error.outside
     return tell_domain_bug(error) if isinstance(error, DomainBug) else str(error)
 
 

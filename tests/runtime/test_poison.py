@@ -251,7 +251,7 @@ async def test_a_projection_that_fails_halts_the_projector_exactly_there(tmp_pat
         assert "broken failed at position 3" in projector.failure
         answer = await runtime.query("accounts")
         assert (answer.value, answer.position) == (["1", "2"], 2)
-        assert answer.projector_halted == projector.failure
+        assert "broken failed at position 3" in (answer.projector_halted or "")
         with pytest.raises(ProjectorHalted):
             await runtime.query("accounts", min_position=3)
         with pytest.raises(ProjectorHalted):

@@ -411,7 +411,7 @@ def app_with_a_projection(project: Callable[[], None]) -> App:
 
 
 def with_a_bug() -> None:
-    raise KeyError("account")
+    raise KeyError("https://user:secret@example.com")
 
 
 @apart("a projection that raises", 503, "projector-halted")
@@ -420,8 +420,11 @@ async def halted(_folder: Path) -> httpx.Response:
         answer = await client.post("/commands/account.open?wait=projected", json=ADA)
         assert (answer.status_code, answer.json()["stage"]) == (200, "handled")
         assert "KeyError" in answer.json()["projector_halted"]
-        assert (await client.get("/readyz")).status_code == 503
-        return await client.get("/queries/accounts?min_position=1")
+        ready, query = await client.get("/readyz"), await client.get("/queries/accounts")
+        assert (ready.status_code, "KeyError" in query.json()["projector_halted"]) == (503, True)
+        later = await client.get("/queries/accounts?min_position=1")
+        assert not any("secret" in each.text for each in (answer, ready, query, later))
+        return later
 
 
 @apart("a projection that raises in a rebuild", 500, "projection-failed")
