@@ -10,16 +10,13 @@ class Turns:
     refused for its own faults holds up nobody. Only the event loop touches it.
     """
 
-    __slots__ = ("_missed", "_taken")
+    __slots__ = ("_taken", "missed")
 
     def __init__(self) -> None:
         self._taken = 0
-        self._missed: int | None = None
-
-    @property
-    def are_broken_off(self) -> bool:
-        """Whether a command was turned away, so that no new one is accepted any more."""
-        return self._missed is not None
+        self.missed: int | None = None
+        """The first turn whose command was turned away; those after it are over. Read as it is: it is asked for twice
+        a command."""
 
     def take(self) -> int:
         """Return the turn of the next command."""
@@ -28,8 +25,4 @@ class Turns:
 
     def miss(self, turn: int) -> None:
         """Note that the command of that turn was turned away."""
-        self._missed = turn if self._missed is None else min(turn, self._missed)
-
-    def are_over(self, turn: int) -> bool:
-        """Tell whether a command before the one of that turn was turned away."""
-        return self._missed is not None and turn > self._missed
+        self.missed = turn if self.missed is None else min(turn, self.missed)

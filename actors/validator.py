@@ -191,7 +191,7 @@ class Validator(Actor[Submission]):
         in_turn = []
         for candidate in candidates:
             turns = candidate.submission.turns
-            if turns is not None and turns.are_over(candidate.submission.turn):
+            if turns is not None and turns.missed is not None and candidate.submission.turn > turns.missed:
                 self._leave(candidate, OutOfTurn())
             else:
                 in_turn.append(candidate)

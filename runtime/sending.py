@@ -75,7 +75,7 @@ async def send(
             async for block in sent:
                 for line, posted in block:
                     tally.count(line, None if posted is None else await posted.answer())
-                    if turns.are_broken_off:
+                    if turns.missed is not None:
                         giving_up.cancel()
     summary = tally.result()
     summary.interrupted = reading.cancelled_caught
