@@ -63,8 +63,8 @@ SHARED = {
 CALLS_PER_COMMAND = 84.5
 """The most calls of functions in `actors/` and `stores/`, each going on of a coroutine or generator included.
 
-It is 83.5 today, one of them for the turn of a command among many. Later Pythons call fewer, for they run comprehensions
-in place."""
+It is 83.5 today, one of them for the turn of a command among many. Later Pythons call fewer, for they run
+comprehensions in place."""
 
 
 def changed(expected: Mapping[str, int], counted: Mapping[str, int]) -> list[str]:
