@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import Self
 
 from ...stores.errors import Corruption, DiskFull, FolderRefused, Locked, SchemaTooNew, StorageFailed
+from ..backup import BackupRefused
 from ..client.failures import NoSuchConsumer
 from ..config import ConfigError
 from ..effect_search import UnknownConsumerName
@@ -39,6 +40,7 @@ class ExitCode(IntEnum):
 
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (BackupRefused, ExitCode.USAGE),
     (UnknownConsumerName, ExitCode.USAGE),
     (NoSuchConsumer, ExitCode.USAGE),
     (ConfigError, ExitCode.CONFIGURATION),

@@ -18,6 +18,7 @@ from ...actors.rebuilder import Rebuilt
 from ..app import App
 from ..config import Config, load_domain
 from ..history import read_time
+from .backup import backup
 from .command import as_json_flag, configured, show, url_option
 from .effects import effects
 from .exit_codes import ExitCode
@@ -281,6 +282,7 @@ def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
             click.echo(entry.line())
 
 
+main.add_command(backup)
 main.add_command(effects)
 main.add_command(run)
 main.add_command(send)

@@ -7,7 +7,7 @@ import msgspec
 
 from ..errors import Corruption, DiskFull, Locked, StorageFailed, StoreError
 
-__all__ = ["is_about_the_file", "is_damage", "is_interrupt", "opening_error", "storage_error"]
+__all__ = ["is_about_the_file", "is_damage", "is_interrupt", "opening_error", "primary_code", "storage_error"]
 
 PRIMARY_CODE = 0xFF
 """The low byte of an extended result code (https://www.sqlite.org/rescode.html)."""

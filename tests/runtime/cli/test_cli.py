@@ -291,3 +291,16 @@ def test_the_configuration_of_the_working_directory_is_the_default(tmp_path: Pat
     checked = CommandLine(tmp_path / "x").run_plain("check")
     assert checked.code == 0, checked
     assert f"{tmp_path}/config.toml: good. Data folder: {tmp_path}/data" in checked.out
+
+
+def test_a_backup_can_be_verified_and_says_how_far_it_goes(shop: CommandLine, tmp_path: Path) -> None:
+    target = tmp_path / "copy"
+    made = shop.run("backup", target, "--json")
+    assert made.code == 0, made
+    assert (made.answer["folder"], made.answer["log_end"]) == (str(target), 4)
+    with CommandLine(target) as copy:
+        assert copy.run("verify").out.splitlines()[-1] == shop.run("verify").out.splitlines()[-1]
+        assert copy.run("query", "shop.totals").out == shop.run("query", "shop.totals").out
+    again = shop.run("backup", target)
+    assert (again.code, again.out) == (ExitCode.USAGE, "")
+    assert "there is something in it already" in again.err
