@@ -184,6 +184,12 @@ async def test_a_head_has_a_most(where: str, at_once: bool) -> None:
         assert (await client.get("/healthz")).status_code == 200
 
 
+async def test_a_head_that_comes_whole_has_a_most_as_well() -> None:
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(request("GET /healthz", "X: " + "x" * LARGEST_HEAD))
+        assert problem(await raw.answer()) == (431, "head-too-large")
+
+
 async def test_a_head_behind_another_request_has_a_most_as_well() -> None:
     plan = Plan()
     append = plan.hold("append")
