@@ -3,6 +3,7 @@
 Each error keeps its facts as attributes and says in its message what happened, to which thing, and what to do next.
 """
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -55,17 +56,23 @@ class Corruption(StoreError):
 
 
 class Locked(StoreError):
-    """Another process has the data folder open."""
+    """Another process has the data folder open, or another Runtime in this one."""
 
     def __init__(self, folder: Path | str, pid: int | None, address: str | None = None) -> None:
         self.folder, self.pid, self.address = Path(folder), pid, address
+        if pid == os.getpid():
+            super().__init__(
+                f"{folder} is locked by this process itself, process {pid}. Use the Runtime that has it open, or end "
+                "that first, or use another data folder."
+            )
+            return
         holder = "another process" if pid is None else f"process {pid}"
         if address is None:
             super().__init__(f"{folder} is locked by {holder}. Stop it first, or use another data folder.")
         else:
             super().__init__(
-                f"{folder} is locked by {holder}, which takes requests at {address}. Ask it there, with "
-                f"--url {address}; or stop it first, or use another data folder."
+                f"{folder} is locked by {holder}, which takes requests at {address}. Ask it there: on the command line "
+                f"with --url {address}, in a program over HTTP; or stop it first, or use another data folder."
             )
 
 

@@ -49,8 +49,16 @@ def service(function: F) -> F:
 
 
 def _configured(function: F, tell: Callable[[BaseException], None]) -> F:
-    @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.  [data] dir")
-    @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The settings.  ./config.toml")
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The data folder, in place of [data] dir in the settings.",
+    )
+    @click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The file of settings, in place of ./config.toml.",
+    )
     @wraps(function)
     def command(*args: Any, data: Path | None, config: Path | None, **options: Any) -> None:
         try:
@@ -120,5 +128,10 @@ def _url(_context: click.Context, _parameter: click.Parameter, text: str | None)
         raise click.BadParameter(str(error)) from None
 
 
-url_option = click.option("--url", metavar="URL", callback=_url, help="Of a server, in place of a folder.  twofold run")
+url_option = click.option(
+    "--url",
+    metavar="URL",
+    callback=_url,
+    help="Ask the process that takes requests there, such as twofold run, which has a folder and settings of its own.",
+)
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for programs.")

@@ -36,20 +36,35 @@ def effects() -> None:
     \b
     Examples:
       twofold effects list --state parked
-      twofold effects retry --consumer order-confirmation
+      twofold effects retry --consumer order-confirmation --url http://127.0.0.1:8080
       twofold effects resume order-confirmation --url http://127.0.0.1:8080
     """
 
 
-_consumer = click.option("--consumer", metavar="NAME", help="Only those of this consumer.")
+_consumer = click.option("--consumer", metavar="NAME", help="Only the effects of this consumer.")
+_timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How many seconds to wait for what comes of it; nothing is lost after that.",
+)
 _states = click.Choice(["pending", "sending", "retry", "done", "parked", "discarded"])
 
 
 @effects.command("list", short_help="List effects with their states and last errors.")
 @configured
 @_consumer
-@click.option("--state", "states", multiple=True, type=_states, help="Only those in this state; may be given again.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most this many.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=_states,
+    help="Only the effects in this state; given several times, in one of these.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many effects are listed at most."
+)
 @url_option
 @as_json_flag
 def list_effects(
@@ -63,8 +78,9 @@ def list_effects(
     """List effects with their states and last errors, oldest first. With --url what was rendered is left out.
 
     \b
-    Example:
-      twofold effects list --state parked
+    Examples:
+      twofold effects list --url http://127.0.0.1:8080 --state parked
+      twofold effects list --consumer order-confirmation
     """
     find = partial(find_effects, config) if config is not None else partial(find_effects_on_server, str(url))
     found = anyio.run(partial(find, consumer=consumer, states=states, effect_ids=(), limit=limit))
@@ -83,7 +99,8 @@ def show_effect(config: Config | None, effect_id: str, url: str | None, as_json:
     """Show one effect whole: the e-mail or the purge as it was rendered, and what the other side said.
 
     \b
-    Example:
+    Examples:
+      twofold effects show 00011a16cfa361b0e0e9a177c69e644d --url http://127.0.0.1:8080
       twofold effects show 00011a16cfa361b0e0e9a177c69e644d
     """
     find = partial(find_effects, config) if config is not None else partial(find_effects_on_server, str(url))
@@ -98,7 +115,7 @@ def show_effect(config: Config | None, effect_id: str, url: str | None, as_json:
 @configured
 @click.argument("effect_ids", nargs=-1)
 @_consumer
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@_timeout
 @url_option
 def retry_effects(
     config: Config | None, effect_ids: tuple[str, ...], consumer: str | None, timeout: float, url: str | None
@@ -109,8 +126,8 @@ def retry_effects(
 
     \b
     Examples:
+      twofold effects retry --consumer order-confirmation --url http://127.0.0.1:8080
       twofold effects retry 00011a16cfa361b0e0e9a177c69e644d
-      twofold effects retry --consumer order-confirmation
     """
     _mend(config, url, effect_ids, consumer, again=True, timeout=timeout)
 
@@ -124,8 +141,9 @@ def discard_effects(config: Config | None, effect_ids: tuple[str, ...], consumer
     """Give up parked effects for good: those of the ids, or all of a consumer.
 
     \b
-    Example:
-      twofold effects discard 00011a16cfa361b0e0e9a177c69e644d
+    Examples:
+      twofold effects discard 00011a16cfa361b0e0e9a177c69e644d --url http://127.0.0.1:8080
+      twofold effects discard --consumer order-confirmation
     """
     _mend(config, url, effect_ids, consumer, again=False, timeout=0)
 
@@ -157,7 +175,7 @@ def _mend(
 @effects.command("resume", short_help="Let a paused consumer send again.")
 @configured
 @click.argument("consumer")
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@_timeout
 @url_option
 @as_json_flag
 def resume(config: Config | None, consumer: str, timeout: float, url: str | None, as_json: bool) -> None:
@@ -166,7 +184,8 @@ def resume(config: Config | None, consumer: str, timeout: float, url: str | None
     Without --url what it sends is waited for; exit code 1: it is paused again.
 
     \b
-    Example:
+    Examples:
+      twofold effects resume order-confirmation --url http://127.0.0.1:8080
       twofold effects resume order-confirmation
     """
     resumed: Resumed

@@ -46,7 +46,8 @@ def main() -> None:
     \b
     Examples:
       twofold check
-      twofold send commands.ndjson
+      twofold run
+      twofold send commands.ndjson --url http://127.0.0.1:8080
       twofold query shop.totals
       twofold status
     """
@@ -81,7 +82,11 @@ def check(config: Config) -> None:
 @click.argument("name")
 @click.argument("parameters", metavar="[KEY=VALUE]...", nargs=-1)
 @url_option
-@click.option("--min-position", type=click.IntRange(min=0), help="With --url: wait until it is at this position.")
+@click.option(
+    "--min-position",
+    type=click.IntRange(min=0),
+    help="With --url: answer once the read database is at this position, for which it waits 30 s at most.",
+)
 @as_json_flag
 def query(
     config: Config | None,
@@ -93,13 +98,14 @@ def query(
 ) -> None:
     """Put the query NAME to the read database, beside a running process or without one.
 
-    With --url a server is asked, such as "twofold run", and no settings and no domain are needed here.
+    With --url a server is asked, such as "twofold run", and no settings and no domain are needed here. How long a query
+    may take, [queries] timeout in the settings says, 5 s unless set.
 
     \b
     Examples:
+      twofold query shop.order id=536365 --url http://127.0.0.1:8080 --min-position 1
       twofold query shop.totals
       twofold query shop.top_countries limit=3 --json
-      twofold query shop.order id=536365 --url http://127.0.0.1:8080 --min-position 1
     """
     pairs: dict[str, str] = {}
     for parameter in parameters:
@@ -161,8 +167,12 @@ def _time(_context: click.Context, _parameter: click.Parameter, text: str | None
 @main.command()
 @configured
 @click.argument("stream")
-@click.option("--version", type=click.IntRange(min=0), help="As it was after its event of this version.")
-@click.option("--at", metavar="TIME", callback=_time, help="As it was at this time: 2011-05-31T12:00:00Z.")
+@click.option(
+    "--version",
+    type=click.IntRange(min=0),
+    help="The state after the event of this version in the stream; 0 is before the first.",
+)
+@click.option("--at", metavar="TIME", callback=_time, help="The state at this time, such as 2011-05-31T12:00:00Z.")
 @as_json_flag
 def state(config: Config, stream: str, version: int | None, at: datetime | None, as_json: bool) -> None:
     """Show the state of STREAM: the newest one, or an earlier one.
@@ -234,8 +244,9 @@ def rebuild(config: Config | None, back: bool, url: str | None, as_json: bool) -
 
     \b
     Examples:
+      twofold rebuild --url http://127.0.0.1:8080
       twofold rebuild
-      twofold rebuild --back --url http://127.0.0.1:8080
+      twofold rebuild --back
     """
     if config is None:
         rebuilt: Rebuilt | None = anyio.run(partial(run_rebuild_on_server, str(url), back=back))
@@ -264,8 +275,10 @@ def log() -> None:
 
 @log.command(short_help="Print the commands in the log.")
 @configured
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most this many.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset of the log.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="How many commands are printed at most; all of them unless given."
+)
 @as_json_flag
 def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
     """Print the commands in the log, oldest first, with the batch and the file that hold them.

@@ -144,5 +144,7 @@ def _tell_halted(why: str) -> None:
 def _tell_line(answer: LineAnswer, what: str) -> None:
     click.echo(f"line {answer.line}: " + " ".join(filter(None, (answer.type, answer.id, what, answer.message))))
     for fault in answer.faults:
-        facts = ", ".join(f"{name}={value}" for name, value in fault.facts.items())
-        click.echo("    " + " ".join(filter(None, (fault.path, fault.code, fault.message, facts))))
+        path = f"{fault.path}: " if fault.path else ""
+        said = f"{fault.message} ({fault.code})" if fault.message else fault.code
+        facts = "".join(f", {name}={value}" for name, value in fault.facts.items())
+        click.echo(f"    {path}{said}{facts}")

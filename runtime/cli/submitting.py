@@ -26,7 +26,11 @@ __all__ = ["run", "send"]
 def run(config: Config) -> None:
     """Serve the domain over HTTP, on this machine, until Ctrl-C or SIGTERM.
 
-    It opens the data folder and holds its lock. [http] says where it listens. Once it serves it says what to try.
+    It opens the data folder and holds its lock, so nothing else can write there meanwhile: other commands reach it with
+    --url. [http] in the settings says where it listens, 127.0.0.1 and port 8080 unless set.
+
+    On a terminal it says what to try once it serves, and logs a line of text an event. Anywhere else, under systemd for
+    one, it logs one JSON object a line. All of the log goes to standard error.
 
     \b
     Examples:
@@ -46,9 +50,17 @@ def run(config: Config) -> None:
     show_default=True,
     help="How far each command must have come before its answer is told.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @click.option(
-    "--settle", is_flag=True, help="In the end wait until all is projected and its effects are done; not with --url."
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How many seconds the answer to one command may take; the command goes on after that.",
+)
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="In the end wait until all is projected and the effects of it are done; not with --url.",
 )
 @url_option
 @click.option(
@@ -56,7 +68,7 @@ def run(config: Config) -> None:
     type=click.FloatRange(min=0, max=366 * 86400),
     default=60.0,
     show_default=True,
-    help="With --url: seconds without any progress after which it gives up.",
+    help="With --url: after how many seconds without any progress it gives up.",
 )
 @as_json_flag
 def send(
@@ -72,8 +84,9 @@ def send(
     """Send commands from FILE ("-" is standard input), a line each, and say what became of them.
 
     A line is {"type": NAME, "id": ID, "data": {…}}. The same id gets the same answer, so a file may be sent again
-    after whatever went wrong. The exit code is 0 if every line got its answer, a refusal included, and 1 if one has
-    none (no room, no time) or its handler failed.
+    after whatever went wrong. A line without an id gets a new one each time: sent again, it is another command, and
+    takes effect once more unless a rule refuses it. The exit code is 0 if every line got its answer, a refusal
+    included, and 1 if one has none (no room, no time) or its handler failed.
 
     --settle waits, once the lines are answered, for the read database and for every effect that follows: e-mails,
     purges, calls, with all that is tried again. It does not wait for what is parked or paused. Ctrl-C ends the waiting
@@ -84,9 +97,9 @@ def send(
 
     \b
     Examples:
+      twofold send orders.ndjson --url http://127.0.0.1:8080
       twofold send orders.ndjson --wait projected
       generate-orders | twofold send - --settle --json
-      twofold send orders.ndjson --url http://127.0.0.1:8080 --retry-for 600
     """
     if url is not None and settle:
         raise click.UsageError(

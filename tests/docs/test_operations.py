@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from twofold.runtime.cli.exit_codes import ExitCode
+from twofold.runtime.readiness import Readiness
 
 from tests.docs.page import Page
 from tests.docs.reader import check_answers
@@ -33,6 +34,29 @@ def twofold(tmp_path: Path) -> CommandLine:
 def test_the_exit_codes_of_the_page_are_those_of_the_code() -> None:
     listed = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE.text, re.MULTILINE)
     assert listed == [(str(code.value), code.meaning) for code in ExitCode]
+
+
+def test_the_fields_that_are_listed_are_those_that_status_tells_programs(twofold: CommandLine) -> None:
+    listed = re.findall(
+        r"^\| `(\w+)` \|", Page("docs/operations.md", "What `status` tells programs").text, re.MULTILINE
+    )
+    status = twofold.run("status", "--json").answer
+    first, *_ = status["consumers"]
+    assert listed == [*status, *first]
+    told = re.search(r"in each state: (.*) \|$", PAGE.text, re.MULTILINE)
+    assert told is not None
+    assert re.findall(r"`(\w+)`", told[1]) == list(first["effects"])
+
+
+def test_what_to_alarm_on_names_fields_and_events_that_are_there(twofold: CommandLine) -> None:
+    alarms = Page("docs/operations.md", "What to alarm on").text
+    ready, status = (set(re.findall(rf"^\| `{of}`: `(\w+)`", alarms, re.MULTILINE)) for of in ("/readyz", "status"))
+    assert ready
+    assert ready <= set(Readiness.__struct_fields__)
+    assert status
+    assert status <= set(twofold.run("status", "--json").answer)
+    for event in ("effect parked", "role restarts"):
+        assert f"`{event}`" in Page("docs/operations.md", "What the log says").text
 
 
 def test_the_sessions_of_the_page_show_what_comes_out(twofold: CommandLine) -> None:

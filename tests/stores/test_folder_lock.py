@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_there_is_the_settings_fault_and_not_the_devices
 
 def test_a_second_lock_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path)
-    with pytest.raises(Locked) as refusal:
+    with pytest.raises(Locked, match=r"locked by this process itself.* Use the Runtime that has it open") as refusal:
         FolderLock(tmp_path)
     assert refusal.value.pid == os.getpid()
     lock.release()

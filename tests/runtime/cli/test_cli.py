@@ -57,6 +57,31 @@ def test_the_main_help_lists_the_exit_codes_and_how_to_begin() -> None:
     assert "twofold check" in help_
 
 
+ASKS_A_SERVER = [name for name, command in COMMANDS.items() if "url" in (each.name for each in command.params)]
+
+
+@pytest.mark.parametrize("name", ASKS_A_SERVER)
+def test_who_can_ask_a_running_process_is_shown_how_first(name: str) -> None:
+    command = COMMANDS[name]
+    first = command.get_help(Context(command, info_name=name)).partition("Examples:")[2].strip().splitlines()[0]
+    assert "--url http://" in first
+
+
+def test_a_fault_is_told_as_path_message_and_code(tmp_path: Path) -> None:
+    order = {"order_id": "1", "country": "", "lines": []}
+    lines = [{"sku": "A", "quantity": -1, "unit_price": "1"}]
+    sent = CommandLine(tmp_path / "data").run(
+        "send",
+        "-",
+        stdin=b"\n".join(
+            json.dumps({"type": "order.place", "data": data}).encode()
+            for data in (order, {**order, "country": "Norway", "lines": lines})
+        ),
+    )
+    assert "    country: Expected `str` of length >= 1 (schema)\n" in sent.out
+    assert "    lines[0]: line.not_sellable, sku=A, quantity=-1, price=1\n" in sent.out
+
+
 @pytest.mark.parametrize("name", ["", *(name for name, command in main.commands.items() if isinstance(command, Group))])
 def test_a_groups_help_has_an_example_and_cuts_no_line_short(name: str) -> None:
     group = main.commands[name] if name else main
