@@ -65,6 +65,7 @@ BUGS = {
 """What no request brings about, and does not pass by coming back."""
 NOT_OF_A_REQUEST = {
     "AddressInUse",
+    "BackupRefused",
     "ConfigError",
     "CoreFailed",
     "DomainFailed",
