@@ -47,6 +47,7 @@ from .runtime.queries import (
 from .runtime.rebuilds import RebuildUnderWay
 from .runtime.runtime import Runtime
 from .runtime.signatures import RegistrationError
+from .stores.effect_errors import UnknownEffect, WrongEffectState
 from .stores.errors import (
     Corruption,
     DiskFull,
@@ -61,8 +62,6 @@ from .stores.errors import (
     StatementFailed,
     StorageFailed,
     TwofoldError,
-    UnknownEffect,
-    WrongEffectState,
 )
 from .stores.protocols import ReadDb
 from .stores.records import Fault, Outcome, Statement

@@ -78,7 +78,8 @@ class Filling:
         """
         page, handled, made, since = PAGE_BESIDE_COMMANDS, self._handled(), self._end(), self._clock.monotonic()
         while (missing := self._end() - self.position) > left:
-            idle = handled == (handled := self._handled())
+            before, handled = handled, self._handled()
+            idle = handled == before
             step = min(PAGE if idle else page, missing)
             began = self._clock.monotonic()
             await self._step(step)

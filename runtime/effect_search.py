@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+from ..stores.effect_errors import UnknownEffect
 from ..stores.effect_records import EffectRecord, EffectState
-from ..stores.errors import TwofoldError, UnknownEffect
+from ..stores.errors import TwofoldError
 from ..stores.protocols import EffectLedger
 
 __all__ = ["UnknownConsumerName", "search_effects"]

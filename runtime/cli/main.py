@@ -22,7 +22,8 @@ from .backup import backup
 from .command import as_json_flag, configured, show, url_option
 from .effects import effects
 from .exit_codes import ExitCode
-from .inspection import dump_log, how_to_catch_up, put_query, read_history, read_state
+from .inspection import how_to_catch_up, put_query, read_history, read_state
+from .log import log
 from .logs import configure_logs
 from .rebuild import run_rebuild, run_rebuild_on_server, tell_rebuilt
 from .status import read_status
@@ -261,41 +262,8 @@ def rebuild(config: Config | None, back: bool, url: str | None, as_json: bool) -
         tell_rebuilt(rebuilt, back=back)
 
 
-@main.group()
-def log() -> None:
-    """Look into the command log.
-
-    It holds what was accepted, for as long as the settings keep it.
-
-    \b
-    Example:
-      twofold log dump --limit 10
-    """
-
-
-@log.command(short_help="Print the commands in the log.")
-@configured
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Only commands past this offset of the log.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), help="How many commands are printed at most; all of them unless given."
-)
-@as_json_flag
-def dump(config: Config, after: int, limit: int | None, as_json: bool) -> None:
-    """Print the commands in the log, oldest first, with the batch and the file that hold them.
-
-    \b
-    Examples:
-      twofold log dump --after 1000 --limit 10
-      twofold log dump --json > log.ndjson
-    """
-    for entry in dump_log(config, after, limit):
-        if as_json:
-            show(entry, as_json=True)
-        else:
-            click.echo(entry.line())
-
-
 main.add_command(backup)
 main.add_command(effects)
+main.add_command(log)
 main.add_command(run)
 main.add_command(send)

@@ -26,6 +26,7 @@ from ...actors.submission import (
     ValidatorFailed,
     ValidatorTimeout,
 )
+from ...stores.effect_errors import UnknownEffect, WrongEffectState
 from ...stores.errors import (
     DiskFull,
     ForeignAwait,
@@ -35,8 +36,6 @@ from ...stores.errors import (
     StorageFailed,
     StoreClosed,
     TwofoldError,
-    UnknownEffect,
-    WrongEffectState,
 )
 from ...stores.records import Fault, Offset, Position
 from ..effect_search import UnknownConsumerName

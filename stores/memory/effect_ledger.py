@@ -9,8 +9,9 @@ from typing import get_args
 from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 
+from ..effect_errors import UnknownConsumer, UnknownEffect, WrongEffectState
 from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, rendered_anew
-from ..errors import CommitRefused, StoreClosed, UnknownConsumer, UnknownEffect, WrongCursor, WrongEffectState
+from ..errors import CommitRefused, StoreClosed, WrongCursor
 from ..records import Position
 from .text import check_text
 

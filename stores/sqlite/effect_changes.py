@@ -6,8 +6,9 @@ from pathlib import Path
 from time import time_ns
 from typing import TypeAlias
 
+from ..effect_errors import UnknownConsumer, UnknownEffect, WrongEffectState
 from ..effect_records import Conclusion, ConsumerRecord, Effect, EffectState, rendered_anew
-from ..errors import CommitRefused, UnknownConsumer, UnknownEffect, WrongCursor, WrongEffectState
+from ..errors import CommitRefused, WrongCursor
 from ..records import Position
 from .changes import change
 from .effect_rows import FINISHED, OF_THESE_IDS, encode_ids, known_consumers, states_of

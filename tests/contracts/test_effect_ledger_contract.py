@@ -7,6 +7,7 @@ from typing import get_args
 import anyio
 import pytest
 from msgspec.structs import replace
+from twofold.stores.effect_errors import UnknownConsumer, UnknownEffect, WrongEffectState
 from twofold.stores.effect_records import (
     Conclusion,
     ConsumerRecord,
@@ -18,10 +19,7 @@ from twofold.stores.effect_records import (
 from twofold.stores.errors import (
     CommitRefused,
     StoreClosed,
-    UnknownConsumer,
-    UnknownEffect,
     WrongCursor,
-    WrongEffectState,
 )
 from twofold.stores.memory import MemoryEffectLedger
 from twofold.stores.protocols import EffectLedger
