@@ -14,7 +14,7 @@ __all__ = ["copy_log"]
 PIECE = 1 << 20
 
 
-def copy_log(folder: Path, target: Path) -> Offset:
+def copy_log(folder: Path, target: Path, files: Files | None = None) -> Offset:
     """Copy the log in `folder` to the folder `target`, which is made, durably, and return its first offset, or 0.
 
     All that was acknowledged before the call is in the copy. A batch that was being written may be there in part, and
@@ -24,7 +24,7 @@ def copy_log(folder: Path, target: Path) -> Offset:
         DiskFull: there is no room in `target`.
         StorageFailed: a file cannot be read or written.
     """
-    files = Files()
+    files = files or Files()
     files.make_folder(target)
     with ExitStack() as stack:
         manifest, segments = open_at_one_moment(files, folder, stack)
