@@ -73,7 +73,7 @@ def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
 
 
 def _spelling_each(spell: Spell) -> Spell:
-    return lambda values: [spell(value) for value in values]
+    return lambda values: list(map(spell, values))
 
 
 def _spelling_what_is(spell: Spell) -> Spell:
@@ -85,14 +85,18 @@ def _spelling_of_struct(info: inspect.StructType, known: dict[type, Spell]) -> S
         return known[info.cls]
     known[info.cls] = _spell  # what a type that holds itself is spelled by, inside
     spellings = [_spelling_of(field.type, known) for field in info.fields]
-    spelled = [(index, spell) for index, spell in enumerate(spellings) if spell is not None]
-    if not spelled:
+    decimals = [index for index, spell in enumerate(spellings) if spell is _spell_decimal]
+    others = [(index, spell) for index, spell in enumerate(spellings) if spell not in (None, _spell_decimal)]
+    if not decimals and not others:
         return None
     values_of = _values_getter([field.name for field in info.fields])
 
     def spell_struct(value: Any) -> Any:
         values = list(values_of(value))
-        for index, spell in spelled:
+        for index in decimals:  # looked at here, where most are short already: orders have many lines
+            text = str(values[index])
+            values[index] = text if text[-1] != "0" and "E" not in text else _spell_decimal(values[index])
+        for index, spell in others:
             values[index] = spell(values[index])
         return values
 

@@ -44,10 +44,12 @@ class EventFeed:
             return list(islice(self._newest, start, start + limit))
         return await self._store.read(after, limit)
 
-    def decoded(self, event: EventRecord) -> Any | None:
-        """Return `event` as it comes back from its data, if somebody has decoded it lately."""
-        index = event.position - self._newest[0].position if self._newest else -1
-        return self._decoded[index] if 0 <= index < len(self._decoded) else None
+    def decoded(self, events: Sequence[EventRecord]) -> Sequence[Any | None]:
+        """Return each of `events`, a run without gaps, as it comes back from its data, if it was decoded lately."""
+        start = events[0].position - self._newest[0].position if self._newest else -1
+        if start < 0 or start + len(events) > len(self._decoded):
+            return [None] * len(events)
+        return list(islice(self._decoded, start, start + len(events)))
 
     async def wait(self, after: Position) -> None:
         """Return as soon as there is an event past position `after`."""

@@ -23,13 +23,13 @@ class Flight:
 
     __slots__ = ("command", "digest", "offset", "waiting")
 
-    def __init__(self, digest: bytes, command: Any = None) -> None:
+    def __init__(self, digest: bytes, command: Any, waiting: list[Submission]) -> None:
         self.digest = digest
         self.command = command
         """The command as it was decoded, where that may be handed on."""
         self.offset: Offset = 0
         """0 until the command is durable."""
-        self.waiting: list[Submission] = []
+        self.waiting = waiting
 
 
 class InFlight:
@@ -52,8 +52,7 @@ class InFlight:
         """
         flight = self._flights.get(command_id)
         if flight is None:
-            flight = self._flights[command_id] = Flight(digest, command)
-            flight.waiting.append(submission)
+            self._flights[command_id] = Flight(digest, command, [submission])
             return True
         if flight.digest != digest:
             raise CommandIdReused(command_id)
@@ -99,7 +98,7 @@ class InFlight:
     def answer(self, submission: Submission, outcome: Outcome) -> None:
         """Answer `submission` with `outcome`, now or as soon as its events are projected."""
         submission.handled(outcome)
-        if submission.wait != "projected" or submission.reply.given:
+        if submission.until != "projected" or submission.ended:
             return
         if outcome.position <= self._projected:
             submission.projected()
@@ -124,7 +123,7 @@ class InFlight:
     def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
         """Enter what the log holds past the handler's cursor, keeping those who already wait for it."""
         for offset, command in unhandled:
-            flight = self._flights.setdefault(command.command_id, Flight(command.digest))
+            flight = self._flights.setdefault(command.command_id, Flight(command.digest, None, []))
             if not flight.offset:
                 self.accepted(command.command_id, offset)
 

@@ -5,7 +5,7 @@ raises halts the projector there: nothing is skipped, commands go on, and the qu
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from anyio import Lock
 
@@ -23,6 +23,10 @@ from .kernel.watermark import Watermark
 from .space import Space
 
 __all__ = ["ProjectionFailed", "Projector", "apply_events", "statements_for", "told_outside"]
+
+
+Decoded: TypeAlias = Callable[[Sequence[EventRecord]], Sequence[Any | None]]
+"""Returns each event of a run as it comes back from its data, where somebody has decoded it already."""
 
 
 class ProjectionFailed(TwofoldError, Halt):
@@ -110,15 +114,15 @@ class Projector(Actor[EventRecord]):
         self._in_flight.projected(position)
 
 
-def _not_decoded(_event: EventRecord) -> None:
-    return None
+def _not_decoded(events: Sequence[EventRecord]) -> Sequence[None]:
+    return [None] * len(events)
 
 
 async def apply_events(
     domain: Domain,
     events: Sequence[EventRecord],
     write: Callable[[Sequence[Statement], Position], Awaitable[None]],
-    decoded: Callable[[EventRecord], Any | None] = _not_decoded,
+    decoded: Decoded = _not_decoded,
 ) -> None:
     """Have `write` keep what the projections make of `events`: all at once, or, if that fails, one by one.
 
@@ -138,12 +142,10 @@ async def apply_events(
         raise
 
 
-def statements_for(
-    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None] = _not_decoded
-) -> list[Statement]:
+def statements_for(domain: Domain, events: Sequence[EventRecord], decoded: Decoded = _not_decoded) -> list[Statement]:
     """Return what the projections make of `events`: the statements of one projection after those of another.
 
-    `decoded` returns an event that somebody has decoded already, or ``None``.
+    `decoded` returns each of them as somebody has decoded it already, or ``None``.
 
     A projection owns its tables, so only the order within it counts; statements that are alike come together, and the
     read database can run them as one.
@@ -155,11 +157,9 @@ def statements_for(
     return [statement for statements in _by_projection(domain, events, decoded) for statement in statements]
 
 
-def _by_projection(
-    domain: Domain, events: Sequence[EventRecord], decoded: Callable[[EventRecord], Any | None]
-) -> list[list[Statement]]:
+def _by_projection(domain: Domain, events: Sequence[EventRecord], decoded: Decoded) -> list[list[Statement]]:
     made: list[list[Statement]] = [[] for _ in domain.projections]
-    for record in events:
+    for record, event in zip(events, decoded(events), strict=True):
         if record.data is None:  # of an erased event there is nothing left to show
             continue
         definition = domain.event_of(record)
@@ -168,12 +168,10 @@ def _by_projection(
             continue
         index, _ = handlers[0]
         try:
-            event = decoded(record)
-            if event is None:
-                event = definition.codec.decode(record.data)
+            seen = definition.codec.decode(record.data) if event is None else event
             meta = EventMeta(record)
             for index, handler in handlers:
-                made[index] += map(_statement, handler(event, meta) or ())
+                made[index] += map(_statement, handler(seen, meta) or ())
         except Exception as error:
             raise ProjectionFailed(domain.projections[index].name, record.position, error) from error
     return made

@@ -142,8 +142,8 @@ _PASSES = (Overloaded, Stopping, NoSpace, ValidatorTimeout, OutOfTurn, OutcomeUn
 """What a command is turned away with that may well be accepted when it is sent again."""
 
 
-class Submission:
-    """One command and its waiting sender, as the validator gets it."""
+class Submission(Reply[Receipt]):
+    """One command, as the validator gets it, and the receipt that its sender waits for."""
 
     __slots__ = (
         "command",
@@ -155,10 +155,9 @@ class Submission:
         "outcome",
         "principal",
         "repeated",
-        "reply",
         "turn",
         "turns",
-        "wait",
+        "until",
     )
 
     def __init__(
@@ -172,25 +171,21 @@ class Submission:
         correlation_id: str | None = None,
         turns: Turns | None = None,
     ) -> None:
+        super().__init__()
         self.command = command
         self.id_is_new = command_id is None
         """Whether the id was made here, so that nothing can be known about it yet."""
         self.command_id = new_command_id() if command_id is None else command_id
-        self.wait = wait
+        self.until = wait
+        """The stage that its sender waits for."""
         self.expected_version = expected_version
         self.principal = principal
         self.correlation_id = correlation_id
-        self.reply: Reply[Receipt] = Reply()
         self.offset: Offset = 0
         self.outcome: Outcome | None = None
         self.repeated = False
         self.turns = turns
         self.turn = 0 if turns is None else turns.take()
-
-    @property
-    def ended(self) -> bool:
-        """Whether its sender has the answer, or has left."""
-        return self.reply.given
 
     def refuse(self, error: TwofoldError) -> None:
         """Answer that it was not accepted, or that nobody knows."""
@@ -198,37 +193,37 @@ class Submission:
             self.turns.miss(self.turn)
         self.command = None  # its sender has it, if anybody
         error.__traceback__ = error.__context__ = None  # whoever keeps the error is not to keep the command by it
-        self.reply.fail(error)
+        self.fail(error)
 
     def accepted(self, offset: Offset) -> None:
         """Note that the command is durable, which answers a sender who waits for no more."""
         self.command = None  # the log has it
         self.offset = offset
-        if self.wait == "accepted":
-            self.reply.give(self.receipt("accepted"))
+        if self.until == "accepted":
+            self.give(self.receipt("accepted"))
 
     def handled(self, outcome: Outcome) -> None:
         """Note what became of the command, which answers a sender who waits for no more."""
         self.command = None  # likewise
         self.offset, self.outcome = outcome.offset, outcome
-        if self.wait != "projected" or outcome.position == 0:
-            self.reply.give(self.receipt("handled" if self.wait != "projected" else "projected"))
+        if self.until != "projected" or outcome.position == 0:
+            self.give(self.receipt("handled" if self.until != "projected" else "projected"))
 
     def projected(self) -> None:
         """Answer that the command's events are in the read database."""
-        self.reply.give(self.receipt("projected"))
+        self.give(self.receipt("projected"))
 
     def not_projected(self, why: str) -> None:
         """Answer that the command is handled, and that its events will not be in the read database for now."""
         receipt = self.receipt("handled")
-        self.reply.give(msgspec.structs.replace(receipt, projector_halted=why))
+        self.give(msgspec.structs.replace(receipt, projector_halted=why))
 
     def expire(self) -> None:
         """Answer with what is known, because the time is up."""
         if self.offset:
-            self.reply.give(self.receipt("handled" if self.outcome else "accepted", timed_out=True))
+            self.give(self.receipt("handled" if self.outcome else "accepted", timed_out=True))
         else:
-            self.reply.fail(OutcomeUnknown(self.command_id))
+            self.fail(OutcomeUnknown(self.command_id))
 
     def receipt(self, stage: Stage, *, timed_out: bool = False) -> Receipt:
         """Return what the sender gets at `stage`."""

@@ -44,7 +44,7 @@ class BareLedger:
         run = self._connection
         run.execute("BEGIN IMMEDIATE")
         run.execute("UPDATE consumers SET cursor = ?", (position,))
-        ENTER.run(run, effects)
+        ENTER.run(run, effects, len(effects))
         run.execute("COMMIT")
 
     def begin(self, attempts: Sequence[Row]) -> None:
@@ -61,5 +61,5 @@ class BareLedger:
 
     def _change(self, statement: BulkStatement, rows: Sequence[Row]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
-        statement.run(self._connection, rows)
+        statement.run(self._connection, rows, len(rows))
         self._connection.execute("COMMIT")

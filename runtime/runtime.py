@@ -20,7 +20,7 @@ from .history import RecordedEvent, StreamState, history_of, state_of
 from .lifecycle import Lifecycle
 from .queries import ask
 from .readiness import NOT_RUNNING, Readiness
-from .submitting import AnswerToCommand, Posted, check_timeout, check_wait, ids_for, post, submit
+from .submitting import AnswerToCommand, Posted, check_timeout, check_wait, hand_over, ids_for, post
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -78,7 +78,8 @@ class Runtime(Lifecycle):
             principal=principal,
             correlation_id=correlation_id,
         )
-        return await submit(validator, submission, self._deadlines, timeout)
+        hand_over(validator, submission, self._deadlines, timeout)
+        return await submission.wait()
 
     async def post(
         self,

@@ -9,7 +9,7 @@ from ..actors.kernel.supervisor import Role
 from ..actors.submission import NotAccepted, OutcomeUnknown, Overloaded, Receipt, Stage, Stopping, Submission
 from .wording import counted
 
-__all__ = ["AnswerToCommand", "Posted", "check_timeout", "check_wait", "ids_for", "post", "submit"]
+__all__ = ["AnswerToCommand", "Posted", "check_timeout", "check_wait", "hand_over", "ids_for", "post"]
 
 AnswerToCommand: TypeAlias = Receipt | NotAccepted | OutcomeUnknown
 """What becomes of one of many commands: its receipt, or what stands in its place."""
@@ -40,14 +40,18 @@ class Posted:
         """Return its receipt once it is there, or the error that `Runtime.submit` would raise."""
         if self._answer is None:
             try:
-                self._answer = await self._submission.reply.wait()
+                self._answer = await self._submission.wait()
             except (NotAccepted, OutcomeUnknown) as error:
                 self._answer = error.with_traceback(None)
         return self._answer
 
 
-async def submit(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> Receipt:
-    """Put `submission` into the validator's mailbox, at once, and return its receipt; raises as `Runtime.submit`."""
+def hand_over(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> None:
+    """Put `submission` into the validator's mailbox, at once.
+
+    Raises:
+        Overloaded, Stopping: it was not taken.
+    """
     try:
         validator.tell(submission)
     except MailboxFull:
@@ -56,7 +60,6 @@ async def submit(validator: Role, submission: Submission, deadlines: Deadlines, 
         raise Stopping from None
     if timeout is not None:
         deadlines.add(submission, timeout)
-    return await submission.reply.wait()
 
 
 async def post(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> Posted:
@@ -86,7 +89,7 @@ def check_timeout(timeout: object) -> None:
     Raises:
         ValueError: it is something else.
     """
-    if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout >= 0):
         raise ValueError(f"A timeout is a number of seconds, 0 or more, or None, not {timeout!r}.")
 
 

@@ -25,7 +25,7 @@ class Reply(Generic[T]):
         """``None`` once the answer was taken."""
 
     @property
-    def given(self) -> bool:
+    def ended(self) -> bool:
         """Whether the answer was given, or nobody waits for it any more."""
         return self._future is None or self._future.done()
 

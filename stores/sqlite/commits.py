@@ -1,7 +1,7 @@
 """Writing one batch of commands: events, states, outcomes, claims and the cursor, in one transaction."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,9 +33,9 @@ def write_commit(connection: sqlite3.Connection, file: Path, commit: Commit) -> 
         with transaction(connection, file):
             move_cursor(connection, commit)
             check_positions(connection, commit.events)
-            INSERT_EVENTS.run(connection, [row_of(event) for event in commit.events])
-            PUT_STATES.run(connection, [row_of(state) for state in commit.states])
-            INSERT_OUTCOMES.run(connection, list(outcome_rows(commit.outcomes)))
+            INSERT_EVENTS.run(connection, map(row_of, commit.events), len(commit.events))
+            PUT_STATES.run(connection, map(row_of, commit.states), len(commit.states))
+            INSERT_OUTCOMES.run(connection, map(outcome_row, commit.outcomes), len(commit.outcomes))
             for change in commit.claims:
                 change_claim(connection, change)
     except (StoreError, MemoryError):
@@ -70,11 +70,10 @@ def check_positions(connection: sqlite3.Connection, events: Sequence[EventRecord
             raise CommitRefused(f"the event behind position {position - 1} has position {event.position}")
 
 
-def outcome_rows(outcomes: Sequence[Outcome]) -> Iterator[Row]:
-    """Yield the row of each of `outcomes`, with its faults as JSON."""
-    for outcome in outcomes:
-        faults = encode_json(outcome.faults).decode() if outcome.faults else None
-        yield (*row_of(outcome)[:FAULTS], faults)
+def outcome_row(outcome: Outcome) -> Row:
+    """Return the row of `outcome`, with its faults as JSON."""
+    faults = encode_json(outcome.faults).decode() if outcome.faults else None
+    return (*row_of(outcome)[:FAULTS], faults)
 
 
 def change_claim(connection: sqlite3.Connection, change: ClaimChange) -> None:

@@ -96,7 +96,7 @@ def record_effects(
         move_cursor(connection, consumer, expected, position)
         check_places(consumer, effects, expected, position)
         now = time_ns() // 1000
-        INSERT_EFFECTS.run(connection, [effect_row(effect, now) for effect in effects])
+        INSERT_EFFECTS.run(connection, (effect_row(effect, now) for effect in effects), len(effects))
 
 
 def move_cursor(connection: sqlite3.Connection, consumer: str, expected: Position, position: Position) -> None:
@@ -148,10 +148,10 @@ def conclude_attempts(connection: sqlite3.Connection, file: Path, conclusions: S
     check_once(conclusions)
     with change(connection, file):
         check_states(connection, [each.effect_id for each in conclusions], MAY_CONCLUDE, "be concluded")
-        rows: list[Row] = [
+        rows = (
             (each.effect_id, each.state, each.error, each.result, now, each.failed, each.due) for each in conclusions
-        ]
-        CONCLUDE.run(connection, rows)
+        )
+        CONCLUDE.run(connection, rows, len(conclusions))
 
 
 def release_parked(
@@ -168,7 +168,7 @@ def release_parked(
         for effect_id, effects in rendered.items():
             check_rendered(effect_id, effects)
             connection.execute(RENDER_ANEW, (*rendered_anew(effects), now, effect_id))
-            INSERT_EFFECTS.run(connection, [effect_row(effect, now) for effect in effects[1:]])
+            INSERT_EFFECTS.run(connection, (effect_row(effect, now) for effect in effects[1:]), len(effects) - 1)
         plain = [each for each in effect_ids if each not in rendered]
         parameters = {"state": state, "now": now, "ids": encode_ids(plain)}
         return connection.execute(RELEASE, parameters).rowcount + len(rendered)
@@ -191,7 +191,7 @@ def hold_consumer(connection: sqlite3.Connection, file: Path, consumer: str, unt
 def postpone_attempts(connection: sqlite3.Connection, file: Path, dues: Mapping[str, int]) -> None:
     """Record when those of these effects that are in `retry` are due."""
     with change(connection, file):
-        POSTPONE.run(connection, list(dues.items()))
+        POSTPONE.run(connection, dues.items(), len(dues))
 
 
 def forget_finished(connection: sqlite3.Connection, file: Path, before: int) -> int:

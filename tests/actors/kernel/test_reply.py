@@ -32,7 +32,7 @@ async def test_an_asker_who_has_gone_may_still_be_answered() -> None:
         scope.cancel()
         await reply.wait()
     reply.give("too late")
-    assert reply.given
+    assert reply.ended
 
 
 async def test_an_error_that_nobody_asks_for_any_more_is_no_complaint_of_the_event_loop() -> None:
