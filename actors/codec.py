@@ -31,7 +31,8 @@ class Codec(Generic[T]):
         """Whether a decoded value may be handed on in place of its stored form: nobody can change it."""
         self._encode = msgspec.json.Encoder().encode
         self._always_check = must_be_walked(type_)
-        self._digest: Digest = digest_of(name, type_)
+        self.digest: Digest = digest_of(name, type_)
+        """Returns 16 bytes that are equal for equal values of this type; takes one and what `encode` made of it."""
 
     def encode(self, value: T) -> bytes:
         """Return `value` as JSON.
@@ -46,10 +47,6 @@ class Codec(Generic[T]):
         if self._always_check or looks_unstorable(data):
             check_storable(value)
         return data
-
-    def digest(self, value: T, data: bytes) -> bytes:
-        """Return 16 bytes that are equal for equal values of this type. `data` is what `encode` made of `value`."""
-        return self._digest(value, data)
 
     def again(self, value: Any) -> tuple[T, bytes]:
         """Return `value` as it comes back from its stored form, and that form."""

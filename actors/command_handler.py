@@ -13,7 +13,7 @@ from ..stores.protocols import EventStore, Log
 from ..stores.records import GENESIS, Commit, LoggedCommand, StateRecord, StreamId, split_stream
 from .batch_draft import BatchDraft
 from .decision import DomainFault, Loaded, fold, load
-from .definitions import DeciderDefinition, Domain
+from .definitions import Domain
 from .event_feed import EventFeed
 from .in_flight import InFlight
 from .kernel.actor import Actor
@@ -134,23 +134,25 @@ class CommandHandler(Actor[LoggedCommand]):
         if missing:
             records = await self._store.states(missing)
             for stream in missing:
-                loaded[stream] = await self._load_one(stream, records.get(stream))
+                found = self._stored(stream, records.get(stream))
+                loaded[stream] = found if found is not None else await self._fold(stream)
         return loaded
 
-    async def _load_one(self, stream: StreamId, record: StateRecord | None) -> Loaded | DomainFault:
+    def _stored(self, stream: StreamId, record: StateRecord | None) -> Loaded | DomainFault | None:
+        """Return `stream` as `record` keeps it, or ``None`` where it must be folded anew."""
         category, _ = split_stream(stream)
         decider = self._domain.deciders.get(category)
         if decider is None:
             return DomainFault(f"no decider is called {category!r} any more; register it again")
         try:
-            found = load(decider, record)
+            return load(decider, record)
         except Exception as error:
             raise Corruption(
                 "write.db", None, f"the state of {stream} does not decode: {error}", _SEE_VERIFY
             ) from error
-        return found if found is not None else await self._fold(decider, stream)
 
-    async def _fold(self, decider: DeciderDefinition, stream: StreamId) -> Loaded | DomainFault:
+    async def _fold(self, stream: StreamId) -> Loaded | DomainFault:
+        decider = self._domain.deciders[split_stream(stream)[0]]
         loaded = Loaded(0, decider.initial())
         while events := await self._store.read_stream(stream, loaded.version, _FOLDED_AT_ONCE):
             try:

@@ -43,15 +43,14 @@ def digest_of(name: str, type_: type) -> Digest:
     """
     prefix = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
 
-    def over_bytes(_value: Any, data: bytes) -> bytes:
-        digest = prefix.copy()
-        digest.update(data)
-        return digest.digest()
-
     spell = _spelling_of(inspect.type_info(type_), {})
-    if spell is None:
-        return over_bytes
-    return lambda value, _data: over_bytes(value, _encode(spell(value)))
+
+    def digest(value: Any, data: bytes) -> bytes:
+        hashed = prefix.copy()
+        hashed.update(data if spell is None else _encode(spell(value)))
+        return hashed.digest()
+
+    return digest
 
 
 def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
