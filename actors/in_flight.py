@@ -98,7 +98,7 @@ class InFlight:
     def answer(self, submission: Submission, outcome: Outcome) -> None:
         """Answer `submission` with `outcome`, now or as soon as its events are projected."""
         submission.handled(outcome)
-        if submission.until != "projected" or submission.ended:
+        if submission.until != "projected":
             return
         if outcome.position <= self._projected:
             submission.projected()
