@@ -11,13 +11,14 @@ __all__ = ["LARGEST_AMOUNT", "amount", "is_amount", "thousandths"]
 LARGEST_AMOUNT = Decimal(1_000_000)
 """What one line may be worth. Past it somebody mistyped, and the sums of the read database stay far below 64 bits."""
 
+_NOTHING = Decimal(0)
 _THOUSANDTH = Decimal("0.001")
 _PENNY = Decimal("0.01")
 
 
 def is_amount(value: Decimal) -> bool:
     """Whether `value` is money that this shop can book: not negative, not absurd, and of whole thousandths."""
-    return 0 <= value <= LARGEST_AMOUNT and value == value.quantize(_THOUSANDTH)
+    return _NOTHING <= value <= LARGEST_AMOUNT and not value % _THOUSANDTH
 
 
 def thousandths(value: Decimal) -> int:

@@ -66,7 +66,7 @@ def lines_are_sellable(command: PlaceOrder) -> Iterator[Reject]:
     if not command.lines:
         yield Reject("order.empty")
     for i, line in enumerate(command.lines):
-        if line.unit_price == 0 or not is_sound(line):
+        if not line.unit_price or not is_sound(line):
             yield Reject(
                 "line.not_sellable",
                 path=f"lines[{i}]",

@@ -45,7 +45,7 @@ product = app.decider(
 @app.validate
 def price_is_sellable(command: RepriceProduct) -> Iterator[Reject]:
     """Refuse a price that no order could be placed at."""
-    if command.price == 0 or not is_amount(command.price):
+    if not command.price or not is_amount(command.price):
         yield Reject("price.not_sellable", path="price", sku=command.sku, price=str(command.price))
 
 

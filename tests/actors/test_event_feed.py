@@ -35,6 +35,17 @@ async def test_events_come_in_order_whether_they_are_in_memory_or_not() -> None:
         assert read == events
 
 
+async def test_events_come_as_they_were_decoded_or_not_at_all_once_any_of_them_is_out_of_memory() -> None:
+    store, events = await filled(12)
+    feed = EventFeed(store, 0, kept=8)
+    assert feed.decoded(events[:3]) == [None] * 3
+    feed.publish(events, [event.position for event in events])
+    assert feed.decoded(events[4:]) == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert feed.decoded(events[6:9]) == [7, 8, 9]
+    assert feed.decoded(events[3:9]) == [None] * 6
+    assert feed.decoded(await feed.read(0, 100)) == [None] * 12
+
+
 async def test_a_reader_waits_for_the_next_event_and_sees_none_before_it() -> None:
     store, events = await filled(2)
     feed, seen = EventFeed(store, 1), list[int]()
