@@ -72,7 +72,7 @@ def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
 
 
 def _spelling_each(spell: Spell) -> Spell:
-    return lambda values: list(map(spell, values))
+    return lambda values: [spell(value) for value in values]
 
 
 def _spelling_what_is(spell: Spell) -> Spell:
@@ -84,18 +84,14 @@ def _spelling_of_struct(info: inspect.StructType, known: dict[type, Spell]) -> S
         return known[info.cls]
     known[info.cls] = _spell  # what a type that holds itself is spelled by, inside
     spellings = [_spelling_of(field.type, known) for field in info.fields]
-    decimals = [index for index, spell in enumerate(spellings) if spell is _spell_decimal]
-    others = [(index, spell) for index, spell in enumerate(spellings) if spell not in (None, _spell_decimal)]
-    if not decimals and not others:
+    spelled = [(index, spell) for index, spell in enumerate(spellings) if spell is not None]
+    if not spelled:
         return None
     values_of = _values_getter([field.name for field in info.fields])
 
     def spell_struct(value: Any) -> Any:
         values = list(values_of(value))
-        for index in decimals:  # looked at here, where most are short already: orders have many lines
-            text = str(values[index])
-            values[index] = text if text[-1] != "0" and "E" not in text else _spell_decimal(values[index])
-        for index, spell in others:
+        for index, spell in spelled:
             values[index] = spell(values[index])
         return values
 

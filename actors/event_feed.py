@@ -45,7 +45,10 @@ class EventFeed:
         return await self._store.read(after, limit)
 
     def decoded(self, events: Sequence[EventRecord]) -> Sequence[Any | None]:
-        """Return each of `events`, a run without gaps, as it comes back from its data, if it was decoded lately."""
+        """Return each of `events`, a run without gaps, as it comes back from its data.
+
+        It is ``None`` for each where the run begins before what is in memory, or an event may not be shared.
+        """
         start = events[0].position - self._newest[0].position if self._newest else -1
         if start < 0 or start + len(events) > len(self._decoded):
             return [None] * len(events)

@@ -206,8 +206,8 @@ class Submission(Reply[Receipt]):
         """Note what became of the command, which answers a sender who waits for no more."""
         self.command = None  # likewise
         self.offset, self.outcome = outcome.offset, outcome
-        if self.until != "projected" or outcome.position == 0:
-            self.give(self.receipt("handled" if self.until != "projected" else "projected"))
+        if self.until != "projected":
+            self.give(self.receipt("handled"))
 
     def projected(self) -> None:
         """Answer that the command's events are in the read database."""
