@@ -77,6 +77,7 @@ class CommandHandler(Actor[LoggedCommand]):
             logged = await self._log.read(after, self.batch)
             await self.mailbox.send_all(logged)
             after = logged[-1].offset
+            del logged  # they are not kept until there are more
 
     async def _retain(self) -> None:
         """Let the log delete, now and then, what was handled and is past its retention."""

@@ -1,16 +1,16 @@
 """When two commands are the same: when they are equal after decoding.
 
 Equal values may have several spellings in JSON (2.5 and 2.50, the same moment in two time zones, a set in any order),
-so the digest of a command is taken over a form that has only one. How a type is spelled is worked out once, when the
-type is registered: a type that has one spelling anyway is digested as it is stored.
+so the digest of a command is taken over a form that has only one. What that is for a type is worked out once, when the
+type is registered: for most types it is the stored form, with its decimals written as short as they get.
 """
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec import inspect
 __all__ = ["Digest", "digest_of"]
 
 Digest: TypeAlias = Callable[[Any, bytes], bytes]
-Spell: TypeAlias = Callable[[Any], Any]
+Spell: TypeAlias = Callable[[Any, bytes], bytes]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _WIDE = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -42,65 +42,65 @@ def digest_of(name: str, type_: type) -> Digest:
     It takes a value and its stored form.
     """
     prefix = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
-
-    spell = _spelling_of(inspect.type_info(type_), {})
+    spell = _spelling_of(type_)
 
     def digest(value: Any, data: bytes) -> bytes:
         hashed = prefix.copy()
-        hashed.update(data if spell is None else _encode(spell(value)))
+        hashed.update(data if spell is None else spell(value, data))
         return hashed.digest()
 
     return digest
 
 
-def _spelling_of(info: inspect.Type, known: dict[type, Spell]) -> Spell | None:
-    """Return what spells values of a type in the one way, or ``None`` if the stored form does."""
-    match info:
-        case inspect.Metadata(type=described):  # a title or examples, which say nothing of what is equal
-            return _spelling_of(described, known)
-        case inspect.DecimalType():
-            return _spell_decimal
-        case inspect.StructType():
-            return _spelling_of_struct(info, known)
-        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            spell = _spelling_of(item, known)
-            return None if spell is None else _spelling_each(spell)
-        case inspect.UnionType(types=(inspect.NoneType(), other) | (other, inspect.NoneType())):
-            spell = _spelling_of(other, known)
-            return None if spell is None else _spelling_what_is(spell)
-    return None if isinstance(info, _ONE_SPELLING) else _spell
-
-
-def _spelling_each(spell: Spell) -> Spell:
-    return lambda values: [spell(value) for value in values]
-
-
-def _spelling_what_is(spell: Spell) -> Spell:
-    return lambda value: None if value is None else spell(value)
-
-
-def _spelling_of_struct(info: inspect.StructType, known: dict[type, Spell]) -> Spell | None:
-    if info.cls in known:
-        return known[info.cls]
-    known[info.cls] = _spell  # what a type that holds itself is spelled by, inside
-    spellings = [_spelling_of(field.type, known) for field in info.fields]
-    spelled = [(index, spell) for index, spell in enumerate(spellings) if spell is not None]
-    if not spelled:
+def _spelling_of(type_: type) -> Spell | None:
+    """Return what spells a value, given with its stored form, in the one way, or ``None`` if the stored form does."""
+    fields = _Fields()
+    if not fields.add("", inspect.type_info(type_)) or fields.decimals & fields.others:
+        return lambda value, _: _encode(_spell(value))
+    if not fields.decimals:
         return None
-    values_of = _values_getter([field.name for field in info.fields])
-
-    def spell_struct(value: Any) -> Any:
-        values = list(values_of(value))
-        for index, spell in spelled:
-            values[index] = spell(values[index])
-        return values
-
-    return spell_struct
+    # A quote inside a text is written \" in JSON: what looks like a field is one.
+    names = b"|".join(re.escape(msgspec.json.encode(name)) for name in sorted(fields.decimals))
+    shorten = re.compile(b'(?:%s):"[-.0-9]*+(?:(?<=0)|E[^"]*)"' % names).sub
+    return lambda _, data: shorten(_shortened, data)
 
 
-def _values_getter(names: list[str]) -> Callable[[Any], Any]:
-    get = attrgetter(*names)
-    return get if len(names) > 1 else lambda value: (get(value),)
+class _Fields:
+    """The names that fields have in the stored form of a type, apart by whether they hold a decimal."""
+
+    def __init__(self) -> None:
+        self.decimals: set[str] = set()
+        self.others: set[str] = set()
+        self._seen: set[type] = set()
+
+    def add(self, name: str, info: inspect.Type) -> bool:
+        """Add the field `name` and those inside it; return whether only their decimals have more than one spelling."""
+        match info:
+            case inspect.Metadata(type=described):  # a title or examples, which say nothing of what is equal
+                return self.add(name, described)
+            case inspect.UnionType(types=(inspect.NoneType(), other) | (other, inspect.NoneType())):
+                return self.add(name, other)
+            case inspect.DecimalType() if name:
+                self.decimals.add(name)
+                return True
+            case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+                self.others.add(name)
+                return self.add("", item)
+            case inspect.StructType(cls=cls, fields=fields):
+                self.others.add(name)
+                if cls in self._seen:
+                    return True
+                self._seen.add(cls)
+                # What equals a default is left out or written, as it happens.
+                is_whole = not cls.__struct_config__.omit_defaults and not cls.__struct_config__.array_like
+                return is_whole and all(self.add(field.encode_name, field.type) for field in fields)
+        self.others.add(name)
+        return isinstance(info, _ONE_SPELLING)
+
+
+def _shortened(match: re.Match[bytes]) -> bytes:
+    name, text = match[0][:-1].split(b':"')
+    return b'%b:"%b"' % (name, _spell_decimal(Decimal(text.decode())).encode())
 
 
 def _spell(value: Any) -> Any:
@@ -127,7 +127,4 @@ def _spell(value: Any) -> Any:
 
 
 def _spell_decimal(value: Decimal) -> str:
-    text = str(value)
-    if text[-1] != "0" and "E" not in text:
-        return text  # no zero to drop and no exponent: it is as short as it gets
-    return str(_WIDE.normalize(value)) if value else "0"
+    return f"{_WIDE.normalize(value):f}" if value else "0"

@@ -95,6 +95,7 @@ class Projector(Actor[EventRecord]):
             events = await self._feed.read(after, self.batch)
             await self.mailbox.send_all(events)
             after = events[-1].position
+            del events  # they are not kept until there are more
 
     def made_at(self, message: EventRecord) -> int:
         return message.time

@@ -204,6 +204,7 @@ class Validator(Actor[Submission]):
     async def _append_what_is_ready(self) -> None:
         while batch := await self._ready.receive(self.batch):
             await self._append(batch)
+            del batch  # it is not kept until more is ready
         self._all_appended.set()
 
     async def _append(self, batch: Sequence[Candidate]) -> None:

@@ -46,6 +46,9 @@ class Deadlines:
         if queue is None:
             queue = self._queues[seconds] = deque()
             self._clock.call_later(seconds, lambda: self._sweep(seconds))
+        while queue and queue[0][1].ended:  # nearly all end in the order in which they began
+            queue.popleft()
+            self._count -= 1
         queue.append((self._clock.monotonic() + seconds, wait))
         self._count += 1
         if self._count > self._full_at:

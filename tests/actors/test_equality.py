@@ -43,8 +43,39 @@ class Wide(Struct, frozen=True):
     free: Any = None
 
 
-def digest(data: bytes) -> bytes:
-    codec = Codec("wide", Wide)
+class Parcel(Struct, frozen=True):
+    """All its decimals are fields of structs, so that its stored form is nearly the one spelling."""
+
+    lines: tuple[Line, ...]
+    note: str = ""
+    weight: Decimal | None = None
+    inner: "Parcel | None" = None
+
+
+class Labelled(Struct, frozen=True):
+    price: str
+    line: Line
+
+
+class Leaving(Struct, frozen=True, omit_defaults=True):
+    sku: str = "none"
+    lines: tuple[str, ...] = ()
+
+
+class Priced(Struct, frozen=True):
+    prices: tuple[Decimal, ...]
+
+
+class Row(Struct, frozen=True, array_like=True):
+    price: Decimal
+
+
+class Renamed(Struct, frozen=True, rename="camel"):
+    unit_price: Decimal
+
+
+def digest(data: bytes, type_: type[Any] = Wide) -> bytes:
+    codec = Codec("wide", type_)
     value = codec.decode(data)
     return codec.digest(value, codec.encode(value))
 
@@ -73,6 +104,49 @@ DIFFERENT = [
     (b'{"free":["1"]}', b'{"free":[1]}'),
     (b'{"at":"2026-01-01T00:00:00"}', b'{"at":"2026-01-01T00:00:00Z"}'),
 ]
+
+
+SAME_OF_A_TYPE = [
+    (Parcel, b'{"lines":[{"sku":"A","price":"2.50"}]}', b'{"lines":[{"sku":"A","price":"2.5"}]}'),
+    (Parcel, b'{"lines":[],"weight":"10"}', b'{"lines":[],"weight":"1E1"}'),
+    (Parcel, b'{"lines":[],"weight":"100"}', b'{"lines":[],"weight":"100.00"}'),
+    (Parcel, b'{"lines":[],"weight":"-0.0"}', b'{"lines":[],"weight":"0"}'),
+    (Parcel, b'{"lines":[],"weight":"0E-9"}', b'{"lines":[],"weight":"-0"}'),
+    (Parcel, b'{"lines":[],"weight":"5E-7"}', b'{"lines":[],"weight":"0.0000005"}'),
+    (Parcel, b'{"lines":[],"inner":{"lines":[],"weight":"1.0"}}', b'{"lines":[],"inner":{"lines":[],"weight":"1"}}'),
+    (Labelled, b'{"price":"1","line":{"sku":"A","price":"1.0"}}', b'{"price":"1","line":{"sku":"A","price":"1"}}'),
+    (Leaving, b"{}", b'{"sku":"none","lines":[]}'),
+    (Priced, b'{"prices":["1.0","2"]}', b'{"prices":["1","2.0"]}'),
+    (Row, b'["1.0"]', b'["1"]'),
+    (Renamed, b'{"unitPrice":"1.0"}', b'{"unitPrice":"1"}'),
+]
+DIFFERENT_OF_A_TYPE = [
+    (Parcel, b'{"lines":[{"sku":"2.5","price":"1"}]}', b'{"lines":[{"sku":"2.50","price":"1"}]}'),
+    (Parcel, b'{"lines":[],"weight":"1"}', b'{"lines":[],"weight":"10"}'),
+    (Parcel, b'{"lines":[],"weight":"0.1"}', b'{"lines":[],"weight":"-0.1"}'),
+    (Parcel, b'{"lines":[],"weight":"0"}', b'{"lines":[]}'),
+    (Parcel, b'{"lines":[],"note":"\\"price\\":\\"1.0"}', b'{"lines":[],"note":"\\"price\\":\\"1"}'),
+    (Labelled, b'{"price":"1.0","line":{"sku":"A","price":"1"}}', b'{"price":"1","line":{"sku":"A","price":"1"}}'),
+]
+
+
+@pytest.mark.parametrize(("type_", "one", "other"), SAME_OF_A_TYPE)
+def test_equal_values_of_a_type_have_equal_digests(type_: type[Any], one: bytes, other: bytes) -> None:
+    assert digest(one, type_) == digest(other, type_)
+
+
+@pytest.mark.parametrize(("type_", "one", "other"), DIFFERENT_OF_A_TYPE)
+def test_different_values_of_a_type_have_different_digests(type_: type[Any], one: bytes, other: bytes) -> None:
+    assert digest(one, type_) != digest(other, type_)
+
+
+@given(st.decimals(-(10**9), 10**9, places=6), st.integers(0, 5), st.integers(-9, 9))
+def test_a_decimal_in_a_field_has_one_digest_however_it_is_written(value: Decimal, zeros: int, shift: int) -> None:
+    def written(text: str) -> bytes:
+        return f'{{"sku":"A","price":"{text}"}}'.encode()
+
+    spellings = {str(value), f"{value:f}{'0' * zeros}", f"{value.scaleb(-shift):f}E{shift}"}
+    assert len({digest(written(spelling), Line) for spelling in spellings}) == 1
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)

@@ -39,11 +39,22 @@ async def test_events_come_as_they_were_decoded_or_not_at_all_once_any_of_them_i
     store, events = await filled(12)
     feed = EventFeed(store, 0, kept=8)
     assert feed.decoded(events[:3]) == [None] * 3
-    feed.publish(events, [event.position for event in events])
+    for event in events:
+        feed.publish([event], [event.position])
     assert feed.decoded(events[4:]) == [5, 6, 7, 8, 9, 10, 11, 12]
     assert feed.decoded(events[6:9]) == [7, 8, 9]
     assert feed.decoded(events[3:9]) == [None] * 6
     assert feed.decoded(await feed.read(0, 100)) == [None] * 12
+
+
+async def test_a_batch_is_in_memory_whole_and_those_before_it_as_far_as_there_is_room() -> None:
+    store, events = await filled(30)
+    feed = EventFeed(store, 0, kept=8)
+    feed.publish(events[:20], list(range(20)))
+    assert feed.decoded(events[:20]) == list(range(20))
+    feed.publish(events[20:25], list(range(20, 25)))
+    assert feed.decoded(events[17:25]) == list(range(17, 25))
+    assert feed.decoded(events[16:25]) == [None] * 9
 
 
 async def test_a_reader_waits_for_the_next_event_and_sees_none_before_it() -> None:

@@ -79,8 +79,10 @@ async def test_the_newest_commands_in_memory_are_bounded(folder: Path, files: Fa
     assert len(log._recent.read(log._recent.after, 1_000)) == 3
     assert await ids(log) == [f"c{i}" for i in range(6)]
     for i in range(20):
-        await log.append(commands(*(f"d{i}-{n}" for n in range(1_000))))
-    assert len(log._recent.read(log._recent.after, 100_000)) == 4_000
+        await log.append(commands(*(f"d{i}-{n}" for n in range(300))))
+    assert len(log._recent.read(log._recent.after, 100_000)) == 900
+    await log.append(commands(*(f"e-{n}" for n in range(2_000))))
+    assert len(log._recent.read(log._recent.after, 100_000)) == 2_000
     await log.close()
 
 
