@@ -1,6 +1,6 @@
 """How commands, events and states become JSON and come back, and what cannot be stored.
 
-What is stored is always the encoded form of what was decoded, so that whoever reads it later sees what was seen first.
+Whoever goes on from a value has it as it comes back from its stored form, so that who reads that later sees the same.
 """
 
 from typing import Any, Generic, TypeVar
@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from .equality import Digest, digest_of
+from .exact import look_at
 from .immutable import mutable_part, reads_alike
 from .storable import Unstorable, check_storable, looks_unstorable, must_be_walked
 
@@ -29,6 +30,7 @@ class Codec(Generic[T]):
         """
         self.shareable = mutable_part(type_) is None and reads_alike(type_)
         """Whether a decoded value may be handed on in place of its stored form: nobody can change it."""
+        self._is_exact = look_at(type_) or (lambda _: False)
         self._encode = msgspec.json.Encoder().encode
         self._always_check = must_be_walked(type_)
         self.digest: Digest = digest_of(name, type_)
@@ -51,4 +53,4 @@ class Codec(Generic[T]):
     def again(self, value: Any) -> tuple[T, bytes]:
         """Return `value` as it comes back from its stored form, and that form."""
         data = self.encode(value)
-        return self.decode(data), data
+        return (value if self._is_exact(value) else self.decode(data)), data

@@ -1,7 +1,7 @@
 """What one command does to one stream: the pure middle of the command handler.
 
-Everything that `decide` and `evolve` see was decoded from what is stored, so that a decision comes out the same when
-it is made again.
+Everything that `decide` and `evolve` see is as it comes back from what is stored, so that a decision comes out the
+same when it is made again.
 """
 
 from collections.abc import Iterable, Sequence

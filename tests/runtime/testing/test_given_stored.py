@@ -98,7 +98,7 @@ def test_what_does_not_come_back_as_it_was_fails_by_its_name(when: Callable[[], 
     assert str(failed.value) == message
 
 
-def test_what_decide_and_evolve_see_was_decoded() -> None:
+def test_decide_and_evolve_see_the_values_that_are_stored() -> None:
     seen = list[object]()
     command, event, evolved = Book("1", ("Bo",)), Booked(("Ada",)), Seat(("Ada",))
 
@@ -108,7 +108,6 @@ def test_what_decide_and_evolve_see_was_decoded() -> None:
 
     seats(lambda state, command: seen.extend((state, command)), evolve)(event).when(command)
     assert seen == [event, evolved, command]
-    assert all(each is not mine for each, mine in zip(seen, (event, evolved, command), strict=True))
 
 
 def test_an_event_of_another_decider_cannot_have_happened_in_the_stream() -> None:
