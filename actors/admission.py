@@ -60,17 +60,15 @@ def read_command(domain: Domain, submission: Submission) -> Candidate:
         CommandRefused: with the first fault, and the path to it.
         ValidatorFailed: code of the command's own type raised something that is no refusal.
     """
-    submitted = submission.command
-    type_name = str(submitted.type) if isinstance(submitted, JsonCommand) else type(submitted).__name__
     try:
-        definition, command, data, digest = _decode(domain, submitted)
+        definition, command, data, digest = _read(domain, submission.command)
         key = getattr(command, definition.key)
         _check_name(key, LONGEST_KEY, "key", definition.key)
         _check_envelope(submission)
     except Reject as refusal:
-        raise CommandRefused(submission.command_id, type_name, [refusal.fault]) from None
+        raise CommandRefused(submission.command_id, _name_of(submission.command), [refusal.fault]) from None
     except Exception as error:
-        raise ValidatorFailed(f"of the form of {type_name}", error) from error
+        raise ValidatorFailed(f"of the form of {_name_of(submission.command)}", error) from error
     return Candidate(
         submission,
         definition,
@@ -80,6 +78,10 @@ def read_command(domain: Domain, submission: Submission) -> Candidate:
         submission.command_id,
         stream_id(definition.decider.category, key),
     )
+
+
+def _name_of(submitted: Any) -> str:
+    return str(submitted.type) if isinstance(submitted, JsonCommand) else type(submitted).__name__
 
 
 def record_of(candidate: Candidate, now: int) -> CommandRecord:
@@ -104,27 +106,22 @@ def too_large(submission: Submission, type_name: str, size: int, limit: int) -> 
     return CommandRefused(submission.command_id, type_name, [fault])
 
 
-def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, bytes, bytes]:
+def _read(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, bytes, bytes]:
     """Return the command as it comes back from its stored form, with that form and its digest."""
-    if isinstance(submitted, JsonCommand):
-        wire_name: object = submitted.type
-        definition = domain.commands.get(wire_name) if isinstance(wire_name, str) else None
-        if definition is None:
-            known = ", ".join(domain.commands)
-            raise Reject("command.unknown", message=f"no command is called {wire_name!r}; there are: {known}")
-        _check_size(len(submitted.data))
-    else:
-        definition = domain.commands_by_type.get(type(submitted))
-        if definition is None:
-            raise Reject("command.unknown", message=f"{type(submitted).__name__} is not registered as a command")
+    is_json = isinstance(submitted, JsonCommand)
+    definition = _definition_of_json(domain, submitted) if is_json else domain.commands_by_type.get(type(submitted))
+    if definition is None:
+        raise Reject("command.unknown", message=f"{type(submitted).__name__} is not registered as a command")
+    codec = definition.codec
     try:
-        if isinstance(submitted, JsonCommand):
-            command = definition.codec.decode(submitted.data)
-            data = definition.codec.encode(command)
+        if is_json:
+            command = codec.decode(submitted.data)
+            data = codec.encode(command)
         else:
-            command, data = definition.codec.again(submitted)
-        _check_size(len(data))
-        return definition, command, data, definition.codec.digest(command, data)
+            command, data = codec.again(submitted)
+        if len(data) > LARGEST_COMMAND:
+            raise _larger(len(data))
+        return definition, command, data, codec.digest(command, data)
     except msgspec.ValidationError as error:
         message, path = _split_path(str(error))
         raise Reject("schema", path=path, message=message) from None
@@ -136,14 +133,24 @@ def _decode(domain: Domain, submitted: Any) -> tuple[CommandDefinition, Any, byt
         raise Reject("json.malformed", message=str(error)) from None
 
 
+def _definition_of_json(domain: Domain, submitted: JsonCommand) -> CommandDefinition:
+    wire_name: object = submitted.type
+    definition = domain.commands.get(wire_name) if isinstance(wire_name, str) else None
+    if definition is None:
+        known = ", ".join(domain.commands)
+        raise Reject("command.unknown", message=f"no command is called {wire_name!r}; there are: {known}")
+    if len(submitted.data) > LARGEST_COMMAND:
+        raise _larger(len(submitted.data))
+    return definition
+
+
 def _split_path(text: str) -> tuple[str, str]:
     message, found, path = text.rpartition(" - at `$")
     return (message, path.rstrip("`").lstrip(".")) if found else (text, "")
 
 
-def _check_size(size: int) -> None:
-    if size > LARGEST_COMMAND:
-        raise Reject("command.too_large", message=_TOO_LARGE.format(size=size, limit=LARGEST_COMMAND))
+def _larger(size: int) -> Reject:
+    return Reject("command.too_large", message=_TOO_LARGE.format(size=size, limit=LARGEST_COMMAND))
 
 
 def _check_envelope(submission: Submission) -> None:

@@ -3,8 +3,8 @@
 State moves only with the commit, so nothing here touches the handler's cache or head. A batch that fails is dropped.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..stores.chain import seal
 from ..stores.protocols import EventStore
@@ -30,6 +30,15 @@ __all__ = ["BatchDraft"]
 _LONGEST_TEXT = 2000
 
 
+class Claiming(NamedTuple):
+    """A command that was decided, and whose claims are yet to be looked up."""
+
+    logged: LoggedCommand
+    decision: Decision
+    state: StateRecord | None
+    after: Loaded
+
+
 class BatchDraft:
     """Decides commands one after the other, each on what those before it left."""
 
@@ -49,33 +58,44 @@ class BatchDraft:
         self._store = store
         self._streams = dict(streams)
 
-    async def add(self, logged: LoggedCommand, decoded: Any | None = None) -> None:
-        """Decide one command, `decoded` already or not. Whatever its rules do, there is one outcome more."""
+    def add(self, logged: LoggedCommand, decoded: Any | None = None) -> Claiming | None:
+        """Decide one command, `decoded` already or not. Whatever its rules do, there is one outcome more.
+
+        If it claims anything, there is only once `claim` was given what this returns.
+        """
         stream = logged.command.stream
         loaded = self._streams[stream]
         definition = self._domain.commands.get(logged.command.type)
         expected = logged.command.expected_version
         if isinstance(loaded, DomainFault):
             self.fail(logged, loaded)
-            return
+            return None
         if definition is None:
             self.fail(logged, DomainFault(f"no command is called {logged.command.type!r} any more; register it again"))
-            return
+            return None
         if expected is not None and expected != loaded.version:
             facts: dict[str, str | int | float | bool | None] = {"expected": expected, "actual": loaded.version}
             self._refuse(logged, "conflict", Fault("version.conflict", "", "the stream has moved on", facts))
-            return
+            return None
         try:
             decision = decide(definition, logged, loaded, decoded)
             state, after = save(definition.decider, stream, decision.after) if decision.events else (None, loaded)
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
-            return
+            return None
         except Exception as error:  # noqa: BLE001 - a rule's bug, whatever it is, is that one command's outcome
             self.fail(logged, error)
-            return
+            return None
+        if decision.claims:
+            return Claiming(logged, decision, state, after)
+        self._accept(logged, decision, (), state, after)
+        return None
+
+    async def claim(self, claiming: Claiming) -> None:
+        """Find out who holds what a command claims, and add its outcome."""
+        logged, decision, state, after = claiming
         try:  # apart from the rules: what the store raises is no fault of the command
-            claims = [await self._claim(claim, stream) for claim in decision.claims] if decision.claims else []
+            claims = [await self._claim(claim, logged.command.stream) for claim in decision.claims]
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
         except DomainFault as fault:
@@ -96,7 +116,7 @@ class BatchDraft:
         self,
         logged: LoggedCommand,
         decision: Decision,
-        claims: list[ClaimChange],
+        claims: Sequence[ClaimChange],
         state: StateRecord | None,
         after: Loaded,
     ) -> None:
@@ -125,12 +145,12 @@ class BatchDraft:
     def _conclude(
         self, logged: LoggedCommand, status: OutcomeStatus, version: int, events: int, faults: tuple[Fault, ...]
     ) -> None:
-        offset, record = logged
+        record = logged.command
         position = self.head.position if events else 0
         self.outcomes.append(
             Outcome(
                 record.command_id,
-                offset,
+                logged.offset,
                 record.digest,
                 status,
                 record.stream,

@@ -92,7 +92,9 @@ class CommandHandler(Actor[LoggedCommand]):
         streams = await self._load({logged.command.stream for logged in messages})
         draft = BatchDraft(self._domain, self._store, self._head, streams)
         for logged in messages:
-            await draft.add(logged, self._in_flight.command_at(logged.command.command_id, logged.offset))
+            claiming = draft.add(logged, self._in_flight.command_at(logged.command.command_id, logged.offset))
+            if claiming is not None:
+                await draft.claim(claiming)
         try:
             await self._commit(draft.commit(self.cursor, messages[-1].offset))
         except (CommitRefused, ClaimTaken, DuplicateCommand) as error:

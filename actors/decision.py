@@ -198,4 +198,5 @@ def save(decider: DeciderDefinition, stream: StreamId, loaded: Loaded) -> tuple[
         state, data = decider.state.again(loaded.state)
     except msgspec.ValidationError as error:
         raise DomainFault(f"evolve of {decider.category} made a state that does not fit its type: {error}") from error
-    return StateRecord(stream, loaded.version, decider.fingerprint, data.decode()), Loaded(loaded.version, state)
+    after = loaded if state is loaded.state else Loaded(loaded.version, state)
+    return StateRecord(stream, loaded.version, decider.fingerprint, data.decode()), after

@@ -27,15 +27,7 @@ _SIMPLE: dict[type[inspect.Type], type] = {
     inspect.BoolType: bool,
     inspect.DecimalType: Decimal,
 }
-_BOUNDS = {
-    "gt": "{} > {}",
-    "ge": "{} >= {}",
-    "lt": "{} < {}",
-    "le": "{} <= {}",
-    "min_length": "len({}) >= {}",
-    "max_length": "len({}) <= {}",
-}
-_OTHER_BOUNDS = "pattern", "multiple_of"
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _DEEPEST = 10
 """Python nests no more than twenty blocks."""
 
@@ -113,8 +105,17 @@ def _is_plain(info: inspect.StructType) -> bool:
 
 def _is_a(name: str, value: str, info: inspect.Type) -> str:
     """Return the condition that `value` is exactly of the type called `name`, within the bounds that `info` sets."""
-    if any(getattr(info, bound, None) is not None for bound in _OTHER_BOUNDS):
+
+    def bound(which: str) -> Any:
+        return getattr(info, which, None)
+
+    if bound("pattern") is not None or bound("multiple_of") is not None:
         raise _NotTold
-    bounds = {bound: limit for bound in _BOUNDS if (limit := getattr(info, bound, None)) is not None}
-    within = [_BOUNDS[bound].format(value, limit) for bound, limit in bounds.items()]
-    return " and ".join([f"type({value}) is {name}", *within])
+    conditions = [f"type({value}) is {name}"]
+    conditions += [f"{value} {sign} {bound(which)}" for which, sign in _SIGNS.items() if bound(which) is not None]
+    least, most = bound("min_length"), bound("max_length")
+    if most is not None:
+        conditions.append(f"{least or 0} <= len({value}) <= {most}")
+    elif least is not None:
+        conditions.append(f"{least} <= len({value})")
+    return " and ".join(conditions)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
+from msgspec import Struct
+
 from ..stores.errors import TwofoldError
 from ..stores.records import LoggedCommand, Offset, Outcome, Position
 from .submission import CommandIdReused, Submission
@@ -18,18 +20,15 @@ from .submission import CommandIdReused, Submission
 __all__ = ["Flight", "InFlight"]
 
 
-class Flight:
+class Flight(Struct, gc=False):
     """One command under way, and everybody who waits for it under its id."""
 
-    __slots__ = ("command", "digest", "offset", "waiting")
-
-    def __init__(self, digest: bytes, command: Any, waiting: list[Submission]) -> None:
-        self.digest = digest
-        self.command = command
-        """The command as it was decoded, where that may be handed on."""
-        self.offset: Offset = 0
-        """0 until the command is durable."""
-        self.waiting = waiting
+    digest: bytes
+    command: Any
+    """The command as it comes back from its stored form, where that may be handed on."""
+    waiting: list[Submission]
+    offset: Offset = 0
+    """0 until the command is durable."""
 
 
 class InFlight:
@@ -122,10 +121,11 @@ class InFlight:
 
     def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
         """Enter what the log holds past the handler's cursor, keeping those who already wait for it."""
-        for offset, command in unhandled:
+        for logged in unhandled:
+            command = logged.command
             flight = self._flights.setdefault(command.command_id, Flight(command.digest, None, []))
             if not flight.offset:
-                self.accepted(command.command_id, offset)
+                self.accepted(command.command_id, logged.offset)
 
     def fail_all(self) -> None:
         """Answer everybody who still waits with what is known, because nobody handles commands any more."""

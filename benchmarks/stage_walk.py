@@ -102,7 +102,7 @@ async def walk(domain: Domain, sent: Sequence[Sent], folder: Path, watch: Stopwa
     candidates = await _admit(domain, submissions, in_flight, watch)
     logged = _log(candidates, in_flight, folder, watch)
     with closing(_database(folder / "write.db", WRITE_DB, "FULL")) as write_db:
-        draft = await _handle(domain, logged, in_flight, write_db, watch)
+        draft = _handle(domain, logged, in_flight, write_db, watch)
         with watch("commit"):
             write_commit(write_db, folder / "write.db", draft.commit(0, len(logged)))
     feed = EventFeed(_NOT_NEEDED, 0)
@@ -158,17 +158,17 @@ def _log(candidates: Sequence[Candidate], in_flight: InFlight, folder: Path, wat
     return [LoggedCommand(offset, record) for offset, record in enumerate(records, 1)]
 
 
-async def _handle(
+def _handle(
     domain: Domain, logged: Sequence[LoggedCommand], in_flight: InFlight, write_db: sqlite3.Connection, watch: Stopwatch
 ) -> BatchDraft:
     with watch("load"):
-        deciders = {command.stream: domain.commands[command.type].decider for _, command in logged}
+        deciders = {each.command.stream: domain.commands[each.command.type].decider for each in logged}
         kept = existing_states(write_db, list(deciders))
         streams = {stream: load(decider, kept.get(stream)) for stream, decider in deciders.items()}
     draft = BatchDraft(domain, _NOT_NEEDED, GENESIS, {stream: each for stream, each in streams.items() if each})
     with watch("decide"):
         for each in logged:
-            await draft.add(each, in_flight.command_at(each.command.command_id, each.offset))
+            draft.add(each, in_flight.command_at(each.command.command_id, each.offset))
     return draft
 
 

@@ -63,10 +63,10 @@ def seal(
     head: Head, stream: str, version: int, event_type: str, schema_version: int, data: str, metadata: str, time: int
 ) -> EventRecord:
     """Return the event that follows `head`, with its position, digest and hash."""
-    position = head[0] + 1
+    position = head.position + 1
     digest = data_digest(data)
     link = event_hash(
-        head[1],
+        head.hash,
         position=position,
         stream=stream,
         version=version,
@@ -84,7 +84,7 @@ def verify(events: Iterable[EventRecord], head: Head) -> Iterator[BrokenLink]:
 
     One edited event yields one fault: behind it the chain goes on from the hash that the event carries.
     """
-    position, before = head
+    position, before = head.position, head.hash
     for event in events:
         if event.position != position + 1:
             yield BrokenLink(event.position, f"it follows position {position}, so events are missing or doubled")

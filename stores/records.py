@@ -78,7 +78,7 @@ class CommandRecord(Struct, frozen=True, array_like=True, gc=False):
     correlation_id: str | None = None
 
 
-class LoggedCommand(NamedTuple):
+class LoggedCommand(Struct, frozen=True, gc=False):
     """A command and the offset at which the log keeps it."""
 
     offset: Offset
@@ -104,7 +104,7 @@ class EventRecord(Struct, frozen=True, gc=False):
     """SHA-256 over the hash of the event before, the envelope and `digest` (see `chain`)."""
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True, gc=False):
     """Where the store's history ends: the newest position and its hash."""
 
     position: Position

@@ -14,6 +14,7 @@ from .clock import Clock
 __all__ = ["Deadlines", "Wait"]
 
 _FEW = 1024
+_NOW_AND_THEN = 32
 
 
 class Wait(Protocol):
@@ -46,11 +47,12 @@ class Deadlines:
         if queue is None:
             queue = self._queues[seconds] = deque()
             self._clock.call_later(seconds, lambda: self._sweep(seconds))
-        while queue and queue[0][1].ended:  # nearly all end in the order in which they began
-            queue.popleft()
-            self._count -= 1
         queue.append((self._clock.monotonic() + seconds, wait))
         self._count += 1
+        if not self._count % _NOW_AND_THEN:
+            while queue and queue[0][1].ended:  # nearly all end in the order in which they began
+                queue.popleft()
+                self._count -= 1
         if self._count > self._full_at:
             self._drop_ended()
 

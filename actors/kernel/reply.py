@@ -1,6 +1,7 @@
 """The answer to an ask: given once, by whoever handles the message, awaited by whoever sent it."""
 
 from asyncio import Future, get_running_loop
+from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
 __all__ = ["Reply"]
@@ -18,11 +19,12 @@ class Reply(Generic[T]):
     still holds the reply would hold that.
     """
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "_taken")
 
     def __init__(self) -> None:
         self._future: Future[T] | None = get_running_loop().create_future()
-        """``None`` once the answer was taken."""
+        """``None`` once the answer was given to whoever takes it."""
+        self._taken = False
 
     @property
     def ended(self) -> bool:
@@ -31,24 +33,33 @@ class Reply(Generic[T]):
 
     def give(self, answer: T) -> None:
         """Answer; only the first answer counts."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(answer)
+        if (future := self._to_be_answered()) is not None:
+            future.set_result(answer)
 
     def fail(self, error: Exception) -> None:
         """Answer with an error, which the asker sees raised."""
-        if self._future is not None and not self._future.done():
-            self._future.set_exception(error)
-            self._future.exception()  # seen: an asker who has gone is no reason for asyncio to complain
+        if (future := self._to_be_answered()) is not None:
+            future.set_exception(error)
+            future.exception()  # seen: an asker who has gone is no reason for asyncio to complain
 
-    async def wait(self) -> T:
-        """Take the answer once it is given, or raise the error that was given in its place.
+    def wait(self) -> Awaitable[T]:
+        """Take the answer: what is returned is awaited at once, and gives it, or raises what was given in its place.
 
         Raises:
             RuntimeError: it was taken before.
         """
-        if self._future is None:
+        future = self._future
+        if self._taken or future is None:
             raise RuntimeError("An answer is taken once.")
-        try:
-            return await self._future
-        finally:
+        self._taken = True
+        if future.done():
             self._future = None
+        return future
+
+    def _to_be_answered(self) -> "Future[T] | None":
+        future = self._future
+        if future is None or future.done():
+            return None
+        if self._taken:
+            self._future = None
+        return future

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 from ...stores.errors import Corruption
 from ...stores.records import LoggedCommand, Offset, Outcome
@@ -79,7 +80,7 @@ class Commands:
                 "never acknowledged: a batch that is being written, or that a crash cut short."
             )
         else:
-            logged = map(LoggedCommand._make, enumerate(finding.commands, finding.first))
+            logged = map(LoggedCommand, count(finding.first), finding.commands)
             self.audit.add_logged(each for each in logged if each.offset <= self._cursor)
             self._findings.checked.commands += len(finding.commands)
 

@@ -110,7 +110,8 @@ class CommandAudit:
 
     def add_logged(self, commands: Iterable[LoggedCommand]) -> None:
         """Add commands of the log."""
-        rows = ((offset, each.command_id, each.digest, each.stream, each.time) for offset, each in commands)
+        told = ((each.offset, each.command) for each in commands)
+        rows = ((offset, each.command_id, each.digest, each.stream, each.time) for offset, each in told)
         self._connection.executemany("INSERT INTO logged VALUES (?, ?, ?, ?, ?)", rows)
 
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:

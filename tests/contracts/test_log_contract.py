@@ -35,7 +35,7 @@ def commands(*names: str) -> list[CommandRecord]:
 async def read_all(log: Log, after: int = 0, limit: int = 1_000) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     while batch := await log.read(after, limit):
-        found += [(offset, command.command_id) for offset, command in batch]
+        found += [(each.offset, each.command.command_id) for each in batch]
         after = batch[-1].offset
     return found
 
@@ -54,7 +54,7 @@ async def test_an_append_returns_the_offset_of_its_first_command(log: Log) -> No
 async def test_what_was_appended_is_read_back_equal(log: Log) -> None:
     full = CommandRecord("id", "order.place", "order-1", b"\x00\xff", b"digest", -1, 7, "shop", "conversation")
     await log.append([full])
-    assert [command for _, command in await log.read(0, 1)] == [full]
+    assert [each.command for each in await log.read(0, 1)] == [full]
 
 
 async def test_commands_are_read_in_the_order_of_appending_without_gaps(log: Log) -> None:

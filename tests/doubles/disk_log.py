@@ -38,7 +38,7 @@ class DiskLog:
         found: list[LoggedCommand] = []
         while batch := self.writer.read(len(found), 1_000):
             found += batch
-        assert [offset for offset, _ in found] == list(range(1, len(found) + 1))
+        assert [logged.offset for logged in found] == list(range(1, len(found) + 1))
         return [logged.command for logged in found]
 
 

@@ -60,10 +60,10 @@ SHARED = {
 }
 """The most of what depends on versions, and on how effects meet."""
 
-CALLS_PER_COMMAND = 79.5
+CALLS_PER_COMMAND = 71.0
 """The most calls of functions in `actors/` and `stores/`, each going on of a coroutine or generator included.
 
-It is 78.5 today, one of them for the turn of a command among many. Later Pythons call fewer, for they run
+It is 69.9 today, one of them for the turn of a command among many. Later Pythons call fewer, for they run
 comprehensions in place."""
 
 

@@ -45,7 +45,7 @@ def commands(*names: str, size: int = 20) -> list[CommandRecord]:
 async def ids(log: SegmentLog) -> list[str]:
     found: list[str] = []
     while batch := await log.read(len(found), 1_000):
-        found += [command.command_id for _, command in batch]
+        found += [each.command.command_id for each in batch]
     return found
 
 
@@ -110,7 +110,7 @@ async def test_nothing_is_read_before_it_is_durable(log: SegmentLog, files: Faul
         tasks.start_soon(log.append, commands("in-flight"))
         assert await anyio.to_thread.run_sync(syncing.wait, 5)
         assert log.end() == 1
-        assert [command.command_id for _, command in await log.read(0, 10)] == ["before"]
+        assert [each.command.command_id for each in await log.read(0, 10)] == ["before"]
         go_on.set()
     assert log.end() == 2
 
@@ -176,7 +176,7 @@ async def test_a_task_that_asyncio_kills_during_an_append_puts_no_later_command_
     go_on.set()
     assert await later == 3
     assert await ids(log) == ["a", "b", "c"]
-    assert [offset for offset, _ in await log.read(2, 10)] == [3]
+    assert [each.offset for each in await log.read(2, 10)] == [3]
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
