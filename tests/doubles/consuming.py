@@ -10,7 +10,7 @@ import anyio
 import msgspec
 from twofold import App, EventMeta
 from twofold.actors.definitions import EffectDefinition
-from twofold.actors.delivery import Delivered, Delivery
+from twofold.actors.delivery import Delivered, Delivery, TryAgain
 from twofold.actors.effect_consumer import EffectConsumer
 from twofold.actors.event_feed import EventFeed
 from twofold.actors.kernel.supervisor import RestartPolicy, Role
@@ -30,6 +30,7 @@ from tests.doubles.planned_stores import Gate, Plan, PlannedLedger
 from tests.doubles.waiting import turns
 
 NAME = "outside"
+FAILED = TryAgain("not now")
 Answer = Delivery | Sequence[Delivery] | BaseException | Gate
 
 
