@@ -3,15 +3,12 @@
 from contextlib import suppress
 
 import anyio
-import httpx
 import pytest
-from twofold import App, ReadDb
 from twofold.runtime.config import HttpSettings
-from twofold.runtime.http import server
-from twofold.runtime.http.connection import LARGEST_HEAD, Connection
+from twofold.runtime.http.connection import Connection
 from twofold.runtime.testing import MemoryFolder
 
-from tests.doubles.accounts import accounts_app
+from tests.doubles.opening import ADA, MEASURED, opening
 from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import chunk, connected, request
 from tests.doubles.served import problem, served
@@ -19,15 +16,7 @@ from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
-ADA = b'{"account":"1","owner":"Ada"}'
 BO = b'{"account":"2","owner":"Bo"}'
-MEASURED = f"Content-Length: {len(ADA)}"
-IMPATIENT = HttpSettings(port=0, request_timeout=0.2)
-
-
-def opening(*headers: str, body: bytes = b"", query: str = "") -> bytes:
-    return request(f"POST /commands/account.open{query}", "Content-Type: application/json", *headers, body=body)
-
 
 GARBAGE: dict[str, bytes] = {
     "no HTTP": b"hello\r\n\r\n",
@@ -158,167 +147,6 @@ async def test_garbage_behind_a_row_of_commands_that_has_begun_is_no_answer_to_i
         assert b"HTTP" not in await raw.rest()
 
 
-@pytest.mark.parametrize("where", ["one header", "many headers", "the address"])
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_a_head_has_a_most(where: str, at_once: bool) -> None:
-    bomb = {
-        "one header": request("GET /healthz", "X: " + "x" * 1_000_000),
-        "many headers": request("GET /healthz", *(f"X{n}: x" for n in range(100_000))),
-        "the address": request("GET /healthz?" + "x" * 1_000_000),
-    }[where]
-    answers: list[httpx.Response] = []
-    async with served() as (client, _), connected(client) as raw:
-
-        async def send() -> None:
-            bomb_left, size = bomb, len(bomb) if at_once else 1000
-            with suppress(anyio.BrokenResourceError):
-                while not answers:
-                    sent, bomb_left = bomb_left[:size], bomb_left[size:]
-                    await raw.send(sent)
-                    await turns()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(send)
-            answers.append(await raw.answer())
-        assert problem(answers[0]) == (431, "head-too-large")
-        assert (await client.get("/healthz")).status_code == 200
-
-
-async def test_a_head_that_comes_whole_has_a_most_as_well() -> None:
-    async with served() as (client, _), connected(client) as raw:
-        await raw.send(request("GET /healthz", "X: " + "x" * LARGEST_HEAD))
-        assert problem(await raw.answer()) == (431, "head-too-large")
-
-
-async def test_a_head_behind_another_request_has_a_most_as_well() -> None:
-    plan = Plan()
-    append = plan.hold("append")
-    async with served(open_stores=planned(plan, MemoryFolder().open)) as (client, _), connected(client) as raw:
-        await raw.send(opening(MEASURED, body=ADA))
-        await append.reached.wait()
-        await raw.send(b"GET /healthz HTTP/1.1\r\nX: ")
-        await raw.send_until_it_is_cut_off(b"x" * 1000)
-        append.open()
-
-
-@pytest.mark.parametrize("block", [b"X-1: y\r\n" * 1_000, b"x" * 8_000])
-async def test_fields_behind_a_body_have_a_most(block: bytes) -> None:
-    async with served() as (client, runtime), connected(client) as raw:
-        await raw.send(opening("Transfer-Encoding: chunked", body=chunk(ADA) + b"0\r\n"))
-        await raw.send_until_it_is_cut_off(block)
-        assert runtime.readiness().log_end == 0
-
-
-async def test_fields_behind_a_body_that_are_too_many_are_told() -> None:
-    async with served() as (client, _), connected(client) as raw:
-        await raw.send(opening("Transfer-Encoding: chunked", body=chunk(ADA) + b"0\r\n"))
-        await turns()
-        for _ in range(9):
-            await raw.send(b"X-1: y\r\n" * 1_000)
-            await turns()
-        assert problem(await raw.answer()) == (431, "head-too-large")
-
-
-async def test_fields_behind_a_body_are_none_of_the_head() -> None:
-    fields = b"Content-Type: application/json\r\nIdempotency-Key: behind\r\n"
-    chunked = "Transfer-Encoding: chunked"
-    async with served() as (client, _), connected(client) as raw:
-        await raw.send(request("POST /commands/account.open", chunked, body=chunk(ADA) + b"0\r\n" + fields + b"\r\n"))
-        assert problem(await raw.answer()) == (415, "unsupported-media-type")
-        await raw.send(opening(chunked, body=chunk(ADA) + b"0\r\n" + fields + b"\r\n"))
-        told = (await raw.answer()).json()
-    assert (told["status"], told["command_id"] != "behind") == (202, True)
-
-
-async def test_a_head_may_have_all_that_it_may() -> None:
-    async with served() as (client, _), connected(client) as raw:
-        head = request("GET /healthz", "X: " + "x" * (LARGEST_HEAD - 500))
-        for start in range(0, len(head), 10_000):
-            await raw.send(head[start : start + 10_000])
-            await turns()
-        assert (await raw.answer()).status_code == 200
-
-
-SLOW: dict[str, tuple[bytes, bytes, int]] = {
-    "nothing": (b"", b"", 408),
-    "line breaks": (b"", b"\r\n", 408),
-    "a head": (b"GET /healthz HTTP/1.1\r\n", b"X: x\r\n", 408),
-    "a body": (opening("Content-Length: 1000000"), b" ", 408),
-    "a body in chunks": (opening("Transfer-Encoding: chunked"), chunk(b" "), 408),
-}
-
-
-@pytest.mark.parametrize(("first", "drop", "status"), SLOW.values(), ids=SLOW.keys())
-async def test_who_drips_a_request_is_not_waited_for(first: bytes, drop: bytes, status: int) -> None:
-    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
-        answer: list[httpx.Response] = []
-
-        async def drip() -> None:
-            await raw.send(first)
-            while not answer:
-                await raw.send(drop)
-                await turns()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(drip)
-            answer.append(await raw.answer())
-        assert problem(answer[0]) == (status, "request-timeout")
-
-
-async def test_who_drips_on_after_the_answer_is_cut_off() -> None:
-    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
-        await raw.send(request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 1000000"))
-        assert problem(await raw.answer()) == (415, "unsupported-media-type")
-        await raw.send_until_it_is_cut_off(b"x")
-
-
-async def test_who_drips_line_breaks_between_two_requests_is_cut_off() -> None:
-    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
-        await raw.send(request("GET /healthz"))
-        assert (await raw.answer()).status_code == 200
-        await raw.send_until_it_is_cut_off(b"\r\n")
-
-
-async def test_who_was_answered_before_the_body_had_come_can_go_on() -> None:
-    async with served() as (client, runtime), connected(client) as raw:
-        await raw.send(request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 200000"))
-        assert problem(await raw.answer()) == (415, "unsupported-media-type")
-        await raw.send(b"x" * 200_000 + opening(MEASURED, body=ADA))
-        assert (await raw.answer()).status_code == 202
-        assert runtime.readiness().log_end == 1
-
-
-async def test_who_was_answered_before_the_body_had_come_is_not_waited_for_without_an_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE", 0.2)
-    async with served() as (client, _), connected(client) as raw:
-        await raw.send(request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 9"))
-        assert problem(await raw.answer()) == (415, "unsupported-media-type")
-        await raw.send(b"x" * 9)
-        assert await raw.rest() == b""
-
-
-async def test_a_wait_may_be_longer_than_a_request_may_take_to_come() -> None:
-    plan = Plan()
-    commit = plan.hold("commit")
-    async with served(settings=IMPATIENT, open_stores=planned(plan, MemoryFolder().open)) as (client, _):
-        async with connected(client) as raw:
-            await raw.send(opening(MEASURED, body=ADA, query="?wait=handled&timeout=0.8"))
-            await raw.send(b"\r\n")  # as some clients do after a body
-            assert problem(await raw.answer()) == (504, "timed-out")
-        commit.open()
-
-
-async def test_a_connection_without_a_request_may_stay_open_longer_than_a_request_may_take() -> None:
-    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
-        for _ in range(2):
-            await raw.send(request("GET /healthz"))
-            assert (await raw.answer()).status_code == 200
-            async with connected(client) as other:  # who says nothing, and is cut off after the same time
-                assert problem(await other.answer()) == (408, "request-timeout")
-
-
 @pytest.mark.parametrize("what", [b"", b"GET", request("GET /healthz")[:-2], opening("Content-Length: 50", body=ADA)])
 async def test_half_a_request_is_no_request(what: bytes) -> None:
     async with served() as (client, runtime):
@@ -331,28 +159,6 @@ async def test_half_a_request_is_no_request(what: bytes) -> None:
             )
         ).status_code == 200
         assert runtime.readiness().log_end == 1
-
-
-def app_with_much_to_tell() -> App:
-    app = accounts_app()
-
-    @app.query("much")
-    async def much(db: ReadDb) -> str:
-        return "x" * (30 << 20)
-
-    return app
-
-
-async def test_who_takes_no_answer_is_cut_off() -> None:
-    async with served(app_with_much_to_tell(), settings=IMPATIENT) as (client, _), connected(client) as raw:
-        await raw.send(request("GET /queries/much"))
-        await raw.send_until_it_is_cut_off(b"\r\n")
-
-
-async def test_who_takes_a_large_answer_gets_it_whole() -> None:
-    async with served(app_with_much_to_tell()) as (client, _), connected(client) as raw:
-        await raw.send(request("GET /queries/much"))
-        assert len((await raw.answer()).json()["value"]) == 30 << 20
 
 
 async def test_one_connection_too_many_is_told_so_and_there_is_room_once_another_ends() -> None:
