@@ -6,17 +6,10 @@ from pathlib import Path
 
 import anyio
 import pytest
-from twofold import Config, CoreFailed, NoSpace, OutcomeUnknown, Overloaded, Receipt, Runtime, Stopping, TwofoldError
-from twofold.runtime.cli.exit_codes import ExitCode, exit_code_of
-from twofold.runtime.config import (
-    DataSettings,
-    HandlerSettings,
-    ProjectorSettings,
-    SupervisionSettings,
-    ValidatorSettings,
-)
+from twofold import Config, Receipt, Runtime
+from twofold.runtime.config import DataSettings, HandlerSettings, ProjectorSettings, ValidatorSettings
 from twofold.runtime.testing import MemoryFolder, MemoryRuntime, VirtualClock
-from twofold.stores.errors import CommitRefused, DiskFull, Locked, StorageFailed, WrongCursor
+from twofold.stores.errors import CommitRefused, Locked, WrongCursor
 from twofold.stores.records import CommandRecord
 from twofold.stores.sqlite.event_store import SqliteEventStore
 
@@ -25,13 +18,6 @@ from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
-
-BROKEN = StorageFailed("a file", "fdatasync", "made to fail")
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(data=DataSettings(dir=tmp_path / "data"))
 
 
 async def test_nothing_is_accepted_before_the_append_has_returned(config: Config) -> None:
@@ -165,172 +151,6 @@ async def test_a_claimed_value_belongs_to_one_stream(config: Config) -> None:
         later = await runtime.submit(OpenAccount("3", "Eve", "a@example.org"), wait="handled")
         statuses = [r.outcome.status for r in (first, second, later) if isinstance(r, Receipt) and r.outcome]
         assert statuses == ["handled", "rejected", "rejected"]
-
-
-async def test_a_full_mailbox_refuses_and_afterwards_all_is_well(config: Config) -> None:
-    config = Config(data=config.data, validator=ValidatorSettings(mailbox=2, batch=1))
-    plan = Plan()
-    gate = plan.hold("append")
-    async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-        overloaded: list[Overloaded] = []
-
-        async def submit(account: str) -> None:
-            try:
-                await runtime.submit(OpenAccount(account, "Ada"))
-            except Overloaded as refusal:
-                overloaded.append(refusal)
-
-        async with anyio.create_task_group() as tasks:
-            for n in range(20):
-                tasks.start_soon(submit, str(n))
-                await turns()
-            await gate.reached.wait()
-            assert overloaded
-            gate.open()
-        assert (await runtime.submit(OpenAccount("more", "Ada"), wait="handled")).stage == "handled"
-        assert runtime._stores.log.end() == 21 - len(overloaded)
-
-
-async def test_admission_stops_while_too_many_commands_are_unhandled(config: Config) -> None:
-    config = Config(data=config.data, validator=ValidatorSettings(max_unhandled=3))
-    plan = Plan()
-    gate = plan.hold("commit")
-    async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-        answers = await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(5)])
-        assert [type(answer) for answer in answers] == [Receipt] * 3 + [Overloaded] * 2
-        with pytest.raises(Overloaded):
-            await runtime.submit(OpenAccount("6", "Ada"))
-        gate.open()
-        await runtime.settled()
-        await runtime.submit(OpenAccount("6", "Ada"))
-
-
-@pytest.mark.parametrize("operation", ["commit", "apply"])
-async def test_on_a_full_device_what_was_accepted_waits_and_goes_on_by_itself(config: Config, operation: str) -> None:
-    plan, clock = Plan(), VirtualClock()
-    plan.fail_always(operation, lambda: DiskFull("a file"))
-    async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
-        await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")
-        await until(lambda: plan.calls[operation])
-        await turns()
-        with pytest.raises(NoSpace):
-            await runtime.submit(OpenAccount("2", "Ada"))
-        for _ in range(20):
-            clock.advance(1)
-            await turns()
-        assert plan.calls[operation] > 10
-        plan.relent(operation)
-        clock.advance(1)
-        await runtime.settled()
-        assert await runtime.query("accounts") == (await runtime.query("accounts", min_position=1))
-        await runtime.submit(OpenAccount("2", "Ada"))
-        assert [role.restarts for role in runtime.statistics()] == [0, 0, 0]
-
-
-async def test_a_full_log_refuses_new_commands_and_takes_them_again_once_there_is_room(config: Config) -> None:
-    plan = Plan()
-    plan.fail("append", DiskFull("the log"))
-    async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-        with pytest.raises(NoSpace):
-            await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")
-        assert not (await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")).repeated
-        assert [role.restarts for role in runtime.statistics()] == [0, 0, 0]
-
-
-async def test_a_full_device_while_old_segments_are_deleted_restarts_nobody(config: Config) -> None:
-    plan, clock = Plan(), VirtualClock()
-    plan.fail("retain", DiskFull("the manifest"))
-    async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
-        await runtime.submit(OpenAccount("1", "Ada"), wait="handled")
-        clock.advance(60)
-        await until(lambda: plan.calls["retain"] == 1)
-        await turns()
-        clock.advance(1)
-        await until(lambda: plan.calls["retain"] == 2)
-        assert [role.restarts for role in runtime.statistics()] == [0, 0, 0]
-
-
-@pytest.mark.parametrize("operation", ["append", "commit", "apply", "outcomes", "states"])
-async def test_a_failed_device_ends_the_runtime_and_every_caller_has_an_answer(config: Config, operation: str) -> None:
-    plan, answers = Plan(), list[object]()
-    plan.fail(operation, BROKEN)
-
-    async def submit(runtime: Runtime, account: str) -> None:
-        try:
-            answers.append(await runtime.submit(OpenAccount(account, "Ada"), command_id=account, wait="projected"))
-        except (OutcomeUnknown, Stopping) as error:
-            answers.append(error)
-
-    async with anyio.create_task_group() as tasks:  # callers who live longer than the Runtime
-        with pytest.raises(StorageFailed):  # noqa: PT012 - the failure comes out of the block
-            async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-                for n in range(5):
-                    tasks.start_soon(submit, runtime, str(n))
-                await anyio.sleep_forever()
-    assert len(answers) == 5
-    if operation == "append":
-        assert {type(answer) for answer in answers} <= {OutcomeUnknown, Stopping}
-        assert OutcomeUnknown in {type(answer) for answer in answers}
-    async with Runtime(accounts_app(), config) as runtime:
-        answered = {answer.command_id for answer in answers if isinstance(answer, Receipt)}
-        for command_id in answered:
-            assert (await runtime.submit(OpenAccount(command_id, "Ada"), command_id=command_id)).repeated
-
-
-async def test_a_handler_that_fails_again_and_again_ends_the_runtime(config: Config) -> None:
-    config = Config(data=config.data, supervision=SupervisionSettings(backoff_first=0.001, restarts=3))
-    plan = Plan()
-    plan.fail_always("commit", lambda: WrongCursor("handler", 0, 1))
-    with pytest.raises(CoreFailed, match="command handler") as raised:  # noqa: PT012 - it comes out of the block
-        async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-            await runtime.submit(OpenAccount("1", "Ada"))
-            await anyio.sleep_forever()
-    assert plan.calls["commit"] == 4
-    failure = raised.value
-    assert isinstance(failure, TwofoldError), "one clause catches all that Twofold raises"
-    assert (failure.role, failure.restarts, type(failure.cause)) == ("command handler", 3, WrongCursor)
-    assert exit_code_of(failure) == ExitCode.CORE_FAILED
-
-
-async def test_a_validator_that_restarts_takes_back_what_is_under_way(config: Config) -> None:
-    config = Config(data=config.data, supervision=SupervisionSettings(backoff_first=0.001))
-    plan = Plan()
-    async with Runtime(accounts_app(), config, open_stores=planned(plan)) as runtime:
-        commit = plan.hold("commit")
-        await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")
-        plan.fail("outcomes", Locked("write.db", None))
-        with pytest.raises(Stopping):
-            await runtime.submit(OpenAccount("2", "Ada"), command_id="o2")
-        await until(lambda: runtime.statistics()[0].state == "running" and runtime.statistics()[0].restarts == 1)
-        again = await runtime.submit(OpenAccount("1", "Ada"), command_id="o1")
-        assert (again.offset, again.repeated) == (1, True)
-        commit.open()
-        await runtime.submit(OpenAccount("2", "Ada"), command_id="o2", wait="handled")
-        assert runtime._pipeline.in_flight.logged == 0
-
-
-async def test_a_commit_that_a_restart_cuts_off_is_told_to_those_who_wait_and_to_the_projector(config: Config) -> None:
-    config = Config(data=config.data, supervision=SupervisionSettings(backoff_first=0.001))
-    plan, clock = Plan(), VirtualClock()
-    async with Runtime(accounts_app(), config, open_stores=planned(plan), clock=clock) as runtime:
-        committed = plan.hold("committed")  # durable, and not yet known to be
-
-        async def submit() -> None:
-            await runtime.submit(OpenAccount("1", "Ada"), command_id="o1", wait="projected", timeout=None)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(submit)
-            await committed.reached.wait()
-            plan.fail("retain", WrongCursor("anything", 0, 1))  # a companion fails, and the actor with it
-            clock.advance(60)
-            await until(lambda: plan.calls["retain"])
-            await turns()
-            committed.open()
-            await until(lambda: runtime.statistics()[1].state == "restarting")
-            await turns()
-            clock.advance(1)
-        await runtime.submit(OpenAccount("2", "Ada"), wait="projected")
-        assert (await runtime.query("accounts")).value == ["1", "2"]
 
 
 async def test_two_runtimes_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
