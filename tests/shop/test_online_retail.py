@@ -1,50 +1,22 @@
 """The converter of the example shop: rows of invoices in, commands out."""
 
-import csv
 import json
-import lzma
 import os
 import subprocess
 import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
 from examples.shop import online_retail
+from tests.doubles.retail_rows import Command, read_commands, row, write_rows
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "shop" / "online_retail.py"
-
-Command: TypeAlias = dict[str, Any]
 Convert: TypeAlias = Callable[..., list[Command]]
-
-
-def row(
-    invoice: str,
-    sku: str = "85123A",
-    quantity: str = "6",
-    price: str = "2.55",
-    *,
-    day: str = "2010-12-01",
-    customer: str = "17850.0",
-    country: str = "United Kingdom",
-) -> list[str]:
-    return [invoice, sku, "WHITE HANGING HEART", quantity, f"{day} 08:26:00", price, customer, country]
-
-
-def write_rows(path: Path, *rows: list[str]) -> Path:
-    opener = lzma.open if path.suffix == ".xz" else open
-    with opener(path, "wt", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([online_retail.COLUMNS, *rows])
-    return path
-
-
-def read_commands(path: Path) -> list[Command]:
-    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -53,18 +25,6 @@ def convert(tmp_path: Path) -> Convert:
         out = tmp_path / "commands.ndjson"
         assert online_retail.main([str(write_rows(tmp_path / name, *rows)), "--out", str(out)]) == 0
         return read_commands(out)
-
-    return run
-
-
-@pytest.fixture
-def refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Path], str]:
-    def run(path: Path) -> str:
-        out = tmp_path / "commands.ndjson"
-        assert online_retail.main([str(path), "--out", str(out)]) == 1
-        assert not out.exists()
-        assert not list(tmp_path.glob("*.partial"))
-        return capsys.readouterr().err
 
     return run
 
@@ -243,68 +203,6 @@ def test_the_publishers_dates_are_read_month_first(convert: Convert) -> None:
     assert ids([convert(published)[0]]) == ["reprice-85123A-2010-12-01-536365"]
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({3: "six"}, "row 2: Quantity 'six' is no whole number."),
-        ({5: "2,55"}, "row 2: UnitPrice '2,55' is no number."),
-        ({5: "Infinity"}, "row 2: UnitPrice 'Infinity' is no number."),
-        ({4: "yesterday"}, "row 2: InvoiceDate 'yesterday' is no date like 2010-12-01 08:26:00."),
-        ({0: ""}, "row 2: InvoiceNo is empty."),
-        ({1: " "}, "row 2: StockCode is empty."),
-        ({7: ""}, "row 2: Country is empty."),
-    ],
-)
-def test_a_malformed_row_is_named_with_what_is_wrong_and_nothing_is_left_behind(
-    tmp_path: Path, refusal: Callable[[Path], str], change: dict[int, str], complaint: str
-) -> None:
-    bad = [change.get(i, field) for i, field in enumerate(row("2"))]
-    assert complaint in refusal(write_rows(tmp_path / "rows.csv", row("1"), bad, row("3")))
-
-
-def test_a_row_of_too_few_fields_is_named(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
-    assert "row 2: it has 3 fields, expected 8." in refusal(write_rows(tmp_path / "rows.csv", row("1"), row("2")[:3]))
-
-
-def test_a_line_break_inside_a_description_does_not_shift_the_row_that_is_named(
-    tmp_path: Path, refusal: Callable[[Path], str]
-) -> None:
-    broken = row("1")
-    broken[2] = "WHITE\nHEART"
-    assert "row 2: Quantity" in refusal(write_rows(tmp_path / "rows.csv", broken, row("2", quantity="x")))
-
-
-def test_another_header_is_refused_with_the_one_expected(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text("Invoice,StockCode\n1,2\n", encoding="utf-8")
-    assert "the header reads 'Invoice,StockCode'; expected 'InvoiceNo,StockCode," in refusal(path)
-
-
-def test_a_cut_xz_file_is_refused(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
-    path = write_rows(tmp_path / "rows.csv.xz", *[row(str(i)) for i in range(100)])
-    path.write_bytes(path.read_bytes()[:-20])
-    assert "cannot be read" in refusal(path)
-
-
-def test_text_in_another_encoding_is_refused_and_can_be_named(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
-    path, out = tmp_path / "rows.csv", tmp_path / "latin.ndjson"
-    path.write_bytes(write_rows(path, row("1", "CAFÉ")).read_text(encoding="utf-8").encode("latin-1"))
-    assert "after row 0: 'utf-8' codec can't decode" in refusal(path)
-    assert online_retail.main([str(path), "--out", str(out), "--encoding", "latin-1"]) == 0
-    assert read_commands(out)[0]["data"]["sku"] == "CAFÉ"
-
-
-def test_a_missing_file_is_named(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
-    assert "nowhere.csv" in refusal(tmp_path / "nowhere.csv")
-
-
-def test_a_failed_conversion_leaves_an_earlier_result_as_it_was(tmp_path: Path) -> None:
-    out = tmp_path / "commands.ndjson"
-    out.write_text("earlier\n", encoding="utf-8")
-    assert online_retail.main([str(write_rows(tmp_path / "rows.csv", row("1", price="x"))), "--out", str(out)]) == 1
-    assert out.read_text(encoding="utf-8") == "earlier\n"
-
-
 def test_the_script_runs_anywhere_and_writes_to_the_standard_output(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.csv", row("1"))
     command = [sys.executable, "-S", str(SCRIPT), str(path), "--out", "-"]  # -S: without anything installed
@@ -317,49 +215,3 @@ def test_the_help_says_what_becomes_of_a_document(capsys: pytest.CaptureFixture[
         online_retail.main(["--help"])
     assert stopped.value.code == 0
     assert "InvoiceNo starts with C" in capsys.readouterr().out
-
-
-def test_the_real_file_gives_the_published_figures(tmp_path: Path, online_retail_folder: Path) -> None:
-    expected = json.loads((online_retail_folder / "figures.json").read_text(encoding="utf-8"))
-    (source,) = online_retail_folder.glob("*.csv.xz")
-    out = tmp_path / "commands.ndjson"
-    assert online_retail.main([str(source), "--out", str(out)]) == 0
-
-    figures: Counter[str] = Counter()
-    money: Counter[str] = Counter()
-    products: set[str] = set()
-    seen: set[str] = set()
-    with out.open(encoding="utf-8") as file:
-        for command in map(json.loads, file):
-            assert command["id"] not in seen
-            seen.add(command["id"])
-            tally(command, figures, money, products)
-
-    assert {name: figures[name] for name in figures} == {name: expected[name] for name in figures}
-    assert len(products) == expected["products"]
-    assert Decimal(money["revenue"]) / 1000 == Decimal(expected["revenue"])
-    assert Decimal(money["refunded"]) / 1000 == Decimal(expected["refunded"])
-
-
-def tally(command: Command, figures: Counter[str], money: Counter[str], products: set[str]) -> None:
-    """Count one command as the rules of the data set say, in thousandths, without any code of the shop."""
-    data = command["data"]
-    if command["type"] == "product.reprice":
-        figures["repricings"] += 1
-        products.add(data["sku"])
-        return
-    lines = [(line["quantity"], int(Decimal(line["unit_price"]) * 1000)) for line in data["lines"]]
-    worth = sum(quantity * price for quantity, price in lines)
-    bad = sum(quantity <= 0 or price <= 0 for quantity, price in lines)
-    if command["type"] == "return.accept":
-        figures["returns"] += 1
-        figures["refund_notices"] += data["customer"] is not None
-        money["refunded"] += worth
-    elif bad:
-        figures["orders_rejected"] += 1
-        figures["bad_lines"] += bad
-    else:
-        figures["orders_placed"] += 1
-        figures["order_lines"] += len(lines)
-        figures["confirmations"] += data["customer"] is not None
-        money["revenue"] += worth
