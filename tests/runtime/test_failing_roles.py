@@ -14,7 +14,6 @@ from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
-
 BROKEN = StorageFailed("a file", "fdatasync", "made to fail")
 
 

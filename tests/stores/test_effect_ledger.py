@@ -1,72 +1,28 @@
 """The effect ledger on SQLite: what the contract cannot ask of a fake."""
 
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Awaitable
 from contextlib import closing
-from itertools import groupby
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
 
-import anyio
 import pytest
 from msgspec.structs import astuple
-from twofold.stores.effect_records import Conclusion, ConsumerRecord, Effect, EffectRecord, EffectState, effect_id
-from twofold.stores.errors import (
-    Corruption,
-    DiskFull,
-    NoSuchStore,
-    ReadOnly,
-    SchemaTooNew,
-    SchemaTooOld,
-    WrongCursor,
-)
+from twofold.stores.effect_records import Conclusion, ConsumerRecord, EffectRecord, effect_id
+from twofold.stores.errors import Corruption, DiskFull, NoSuchStore, ReadOnly, SchemaTooNew, SchemaTooOld, WrongCursor
 from twofold.stores.sqlite.effect_ledger import SqliteEffectLedger
 from twofold.stores.sqlite.migrations import EFFECTS_DB
 
-from tests.doubles.ledger import ask
+from tests.doubles.effects_file import HASH, NOW, effects_after, enter, open_with_mail, states
 
 pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
 
 START = (0, -1)
-NOW = 1_700_000_000_000_000
-HASH = bytes(32)
-"""Of every event that is made up here."""
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "effects.db"
-
-
-def effects_after(position: int, count: int, payload: str = "{}") -> list[Effect]:
-    places = range(position + 1, position + count + 1)
-    return [Effect(effect_id("mail", n, HASH, 0), "mail", n, 0, f"order-{n}", payload) for n in places]
-
-
-async def open_with_mail(file: Path) -> SqliteEffectLedger:
-    ledger = await SqliteEffectLedger.open(file)
-    await ledger.open_consumer("mail", 0)
-    return ledger
-
-
-async def enter(ledger: SqliteEffectLedger, count: int, payload: str = "{}") -> list[str]:
-    """Record an effect for each of the next `count` events and return their ids."""
-    cursor = (await ledger.consumers())["mail"].cursor
-    effects = effects_after(cursor, count, payload)
-    await ledger.record("mail", effects, expected=cursor, position=cursor + count)
-    return [each.effect_id for each in effects]
-
-
-async def states(ledger: SqliteEffectLedger) -> list[EffectState]:
-    return [each.state for each in await ledger.search(limit=1_000_000)]
 
 
 async def test_consumers_and_effects_survive_closing_and_opening(file: Path) -> None:
@@ -223,117 +179,6 @@ async def test_the_file_itself_refuses_an_effect_twice_and_a_state_that_there_is
             other.execute(f"INSERT INTO effects SELECT effect_id, {columns.replace('position', '2', 1)}")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
             other.execute("UPDATE effects SET state = 'sent'")
-
-
-KILLED_AT_A_STATEMENT = """
-import os, signal, sys
-from pathlib import Path
-import anyio
-sys.path.insert(0, sys.argv[2])
-from test_effect_ledger import NOW, Conclusion, effects_after, enter, open_with_mail
-
-step, statement = sys.argv[3], int(sys.argv[4])
-left = statement
-
-def kill_when_due(sql):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-async def main():
-    ledger = await open_with_mail(Path(sys.argv[1]))
-    ids = await enter(ledger, 40)
-    if step == "conclude":
-        await ledger.begin(ids, NOW)
-    await ledger._database.write(lambda connection: connection.set_trace_callback(kill_when_due))
-    if step == "record":
-        await ledger.record("mail", effects_after(40, 40), expected=40, position=80)
-    if step == "begin":
-        await ledger.begin(ids, NOW)
-    if step == "conclude":
-        await ledger.conclude([Conclusion(each, "done") for each in ids], NOW)
-    os.kill(os.getpid(), signal.SIGTERM if statement else signal.SIGKILL)
-
-anyio.run(main)
-"""
-AS_IF_NEVER = {"record": ["pending"] * 40, "begin": ["pending"] * 40, "conclude": ["sending"] * 40}
-AS_IF_WHOLE = {"record": ["pending"] * 80, "begin": ["sending"] * 40, "conclude": ["done"] * 40}
-STATEMENTS = {"record": 5, "begin": 4, "conclude": 5}
-"""Forty rows are written by two statements; each transaction has two of its own, and a look at what is there."""
-
-
-@pytest.mark.parametrize(
-    ("step", "statement"), [(step, n) for step, count in STATEMENTS.items() for n in range(1, count + 1)]
-)
-async def test_a_kill_at_any_statement_leaves_nothing_of_the_step(file: Path, step: str, statement: int) -> None:
-    ended = await run_killed(file, step, statement)
-    assert ended == -signal.SIGKILL
-    ledger = await SqliteEffectLedger.open(file)
-    assert await states(ledger) == AS_IF_NEVER[step]
-    assert (await ledger.consumers())["mail"].cursor == 40
-    await ledger.close()
-    assert ask(file, "PRAGMA integrity_check") == [("ok",)]
-
-
-@pytest.mark.parametrize("step", STATEMENTS)
-async def test_a_kill_right_after_a_step_leaves_all_of_it(file: Path, step: str) -> None:
-    assert await run_killed(file, step, statement=0) == -signal.SIGKILL
-    ledger = await SqliteEffectLedger.open(file)
-    assert await states(ledger) == AS_IF_WHOLE[step]
-    assert (await ledger.consumers())["mail"].cursor == len(AS_IF_WHOLE[step])
-    await ledger.close()
-
-
-async def run_killed(file: Path, step: str, statement: int) -> int:
-    arguments = [sys.executable, "-c", KILLED_AT_A_STATEMENT, str(file), str(Path(__file__).parent), step]
-    with anyio.fail_after(30):
-        return (await anyio.run_process([*arguments, str(statement)], check=False)).returncode
-
-
-KILLED_UNDER_LOAD = """
-import sys
-from pathlib import Path
-import anyio
-sys.path.insert(0, sys.argv[2])
-from test_effect_ledger import NOW, Conclusion, enter, open_with_mail
-
-async def main():
-    ledger = await open_with_mail(Path(sys.argv[1]))
-    while True:
-        ids = await enter(ledger, 50)
-        print("pending", flush=True)
-        await ledger.begin(ids, NOW)
-        print("sending", flush=True)
-        await ledger.conclude([Conclusion(each, "done") for each in ids], NOW)
-        print("done", flush=True)
-
-anyio.run(main)
-"""
-PROGRESS: list[EffectState] = ["pending", "sending", "done"]
-
-
-@pytest.mark.parametrize("steps", [1, 8, 24, 61])
-async def test_after_a_kill_under_load_there_are_whole_steps_and_all_that_were_acknowledged(
-    file: Path, steps: int
-) -> None:
-    arguments = [sys.executable, "-c", KILLED_UNDER_LOAD, str(file), str(Path(__file__).parent)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:  # noqa: ASYNC220 - nothing else is on the loop
-        assert process.stdout is not None
-        for _ in range(steps):
-            process.stdout.readline()
-        process.kill()
-    ledger = await SqliteEffectLedger.open(file)
-    kept = await ledger.search(limit=1_000_000)
-    assert [each.position for each in kept] == list(range(1, (await ledger.consumers())["mail"].cursor + 1))
-    rounds = [{each.state for each in group} for _, group in groupby(kept, key=lambda x: (x.position - 1) // 50)]
-    assert all(len(each) == 1 for each in rounds), rounds
-    assert all(each == {"done"} for each in rounds[:-1])
-    assert len(kept) % 50 == 0
-    (last,) = rounds[-1]
-    assert (len(rounds) - 1) * 3 + PROGRESS.index(last) + 1 >= steps
-    await ledger.close()
-    assert ask(file, "PRAGMA integrity_check") == [("ok",)]
 
 
 async def test_a_hundred_thousand_effects_are_recorded_and_concluded_in_flat_time(file: Path) -> None:
