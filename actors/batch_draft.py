@@ -59,7 +59,7 @@ class BatchDraft:
         self._streams = dict(streams)
 
     def add(self, logged: LoggedCommand, decoded: Any | None = None) -> Claiming | None:
-        """Decide one command, `decoded` already or not. Whatever its rules do, there is one outcome more.
+        """Decide one command, which somebody has `decoded` or not. Whatever its rules do, there is one outcome more.
 
         If it claims anything, there is only once `claim` was given what this returns.
         """

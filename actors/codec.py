@@ -1,6 +1,7 @@
 """How commands, events and states become JSON and come back, and what cannot be stored.
 
-Whoever goes on from a value has it as it comes back from its stored form, so that who reads that later sees the same.
+What is stored is always the encoded form of a value that comes back from it as it is, so that whoever reads it later
+sees what was seen first.
 """
 
 from typing import Any, Generic, TypeVar
@@ -53,4 +54,7 @@ class Codec(Generic[T]):
     def again(self, value: Any) -> tuple[T, bytes]:
         """Return `value` as it comes back from its stored form, and that form."""
         data = self.encode(value)
-        return (value if self._is_exact(value) else self.decode(data)), data
+        if self._is_exact(value):
+            return value, data
+        again = self.decode(data)
+        return again, self.encode(again)  # a value may be written in other ways than what it is read as

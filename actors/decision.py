@@ -83,7 +83,7 @@ def decide(
 ) -> Decision:
     """Let the decider decide on a logged command over the state that it left.
 
-    `decoded` is the command as it comes back from the log, where somebody has read it already.
+    `decoded` is the command as it comes back from the log, where somebody has it already.
 
     Raises:
         Reject: a rule said no.

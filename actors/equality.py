@@ -2,7 +2,8 @@
 
 Equal values may have several spellings in JSON (2.5 and 2.50, the same moment in two time zones, a set in any order),
 so the digest of a command is taken over a form that has only one. What that is for a type is worked out once, when the
-type is registered: for most types it is the stored form, with its decimals written as short as they get.
+type is registered. For a type of texts, whole numbers and decimals it is the stored form, with each decimal written as
+short as it gets.
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import inspect
+
+from .immutable import struct_class
 
 __all__ = ["Digest", "digest_of"]
 
@@ -91,15 +94,16 @@ class _Fields:
                 if cls in self._seen:
                     return True
                 self._seen.add(cls)
+                config = struct_class(info).__struct_config__
                 # What equals a default is left out or written, as it happens.
-                is_whole = not cls.__struct_config__.omit_defaults and not cls.__struct_config__.array_like
+                is_whole = not config.omit_defaults and not config.array_like
                 return is_whole and all(self.add(field.encode_name, field.type) for field in fields)
         self.others.add(name)
         return isinstance(info, _ONE_SPELLING)
 
 
 def _shortened(match: re.Match[bytes]) -> bytes:
-    name, text = match[0][:-1].split(b':"')
+    name, text = match[0][:-1].rsplit(b':"', 1)
     return b'%b:"%b"' % (name, _spell_decimal(Decimal(text.decode())).encode())
 
 
@@ -108,6 +112,8 @@ def _spell(value: Any) -> Any:
     match value:
         case Decimal():
             return _spell_decimal(value)
+        case msgspec.UNSET:
+            return {"unset": True}  # nothing else is spelled as an object
         case datetime():
             return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
         case float():

@@ -19,7 +19,7 @@ class EventFeed:
     """Events after a position, and word of new ones."""
 
     def __init__(self, store: EventStore, head: Position, *, kept: int = 1024) -> None:
-        """Keep the newest `kept` events in memory, or the newest batch, if that is more."""
+        """Keep the newest `kept` events in memory, or the newest batch of commands' whole, however many that are."""
         self._store = store
         self._head = Watermark(head)
         self._kept = kept
@@ -35,7 +35,7 @@ class EventFeed:
         """Hand on events that were just committed, each with itself decoded where it may be shared."""
         if not events:
             return
-        past = max(0, len(self._newest) + len(events) - max(self._kept, len(events)))
+        past = max(0, len(self._newest) + len(events) - self._kept)
         del self._newest[:past]
         del self._decoded[:past]
         self._newest += events

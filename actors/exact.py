@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 from msgspec import inspect
 
+from .immutable import struct_class
+
 __all__ = ["Look", "look_at"]
 
 Look: TypeAlias = Callable[[Any], bool]
@@ -28,8 +30,10 @@ _SIMPLE: dict[type[inspect.Type], type] = {
     inspect.DecimalType: Decimal,
 }
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-_DEEPEST = 10
-"""Python nests no more than twenty blocks."""
+_DEEPEST = 10 * "    "
+"""Python nests no more than twenty loops."""
+_LONGEST = 200
+"""Lines; past that a look would take long to write, and as long to run as decoding does."""
 
 
 def look_at(type_: type) -> Look | None:
@@ -62,6 +66,8 @@ class _Writer:
 
     def add(self, info: inspect.Type, indent: str, depth: int) -> None:
         """Add the lines that look at the variable ``v<depth>``."""
+        if len(indent) > len(_DEEPEST) or len(self.lines) > _LONGEST:
+            raise _NotTold
         value = f"v{depth}"
         match info:
             case inspect.Metadata(type=described):
@@ -71,7 +77,7 @@ class _Writer:
                 self.add(other, indent + "    ", depth)
             case inspect.LiteralType(values=values) if all(type(each) is str for each in values):
                 self._unless(f"type({value}) is str and {value} in {tuple(values)!r}", indent)
-            case inspect.VarTupleType(item_type=item) if depth < _DEEPEST:
+            case inspect.VarTupleType(item_type=item):
                 self._unless(_is_a("tuple", value, info), indent)
                 self.lines.append(f"{indent}for v{depth + 1} in {value}:")
                 self.add(item, indent + "    ", depth + 1)
@@ -84,7 +90,7 @@ class _Writer:
 
     def _add_struct(self, info: inspect.StructType, indent: str, depth: int) -> None:
         name = f"t{len(self.names)}"
-        self.names[name] = info.cls
+        self.names[name] = struct_class(info)
         self._unless(f"type(v{depth}) is {name}", indent)
         self._inside.append(info.cls)
         for field in info.fields:
@@ -98,9 +104,14 @@ class _Writer:
 
 def _is_plain(info: inspect.StructType) -> bool:
     """Tell whether nothing but its fields makes up an object of a struct, and nothing changes it."""
-    config = info.cls.__struct_config__
-    names_can_be_written = all(field.name.isidentifier() and not iskeyword(field.name) for field in info.fields)
-    return config.frozen and not config.dict and not hasattr(info.cls, "__post_init__") and names_can_be_written
+    cls = struct_class(info)
+    has_more = cls.__dictoffset__ != 0 or hasattr(cls, "__post_init__")
+    return cls.__struct_config__.frozen and not has_more and all(_can_be_written(field.name) for field in info.fields)
+
+
+def _can_be_written(name: str) -> bool:
+    """Tell whether `name` may stand behind a dot, and stands there for itself: Python takes some letters for others."""
+    return name.isidentifier() and name.isascii() and not iskeyword(name)
 
 
 def _is_a(name: str, value: str, info: inspect.Type) -> str:

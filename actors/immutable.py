@@ -1,6 +1,7 @@
 """What a state may be made of: immutable parts only, so that a state in a cache is the state that was stored.
 
-A command or an event of such parts may be handed on as it was decoded, and need not be decoded again by the next.
+A command or an event of such parts may be handed on as it came back from its stored form, and need not be decoded by
+the next.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from msgspec import inspect
 
 from .storable import parts
 
-__all__ = ["mutable_part", "reads_alike"]
+__all__ = ["mutable_part", "reads_alike", "struct_class"]
 
 _MUTABLE = (
     inspect.ListType,
@@ -49,6 +50,12 @@ def reads_alike(type_: Any) -> bool:
     return walk(inspect.type_info(type_))
 
 
+def struct_class(info: inspect.StructType) -> type[Any]:
+    """Return the struct that `info` describes, also where it stands with its parameters, as ``Box[int]``."""
+    cls: type[Any] = getattr(info.cls, "__origin__", info.cls)
+    return cls
+
+
 def _find(info: inspect.Type, path: str, seen: set[type]) -> str | None:
     if isinstance(info, _MUTABLE):
         return f"{path}: {_name(info)}"
@@ -56,8 +63,9 @@ def _find(info: inspect.Type, path: str, seen: set[type]) -> str | None:
         if info.cls in seen:
             return None
         seen.add(info.cls)
-        if not info.cls.__struct_config__.frozen:
-            return f"{path}: {info.cls.__name__} is not frozen"
+        cls = struct_class(info)
+        if not cls.__struct_config__.frozen:
+            return f"{path}: {cls.__name__} is not frozen"
         for field in info.fields:
             found = _find(field.type, f"{path}.{field.name}", seen)
             if found is not None:

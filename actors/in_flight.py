@@ -72,7 +72,7 @@ class InFlight:
             submission.accepted(offset)
 
     def command_at(self, command_id: str, offset: Offset) -> Any | None:
-        """Return the command logged at `offset` as it was decoded, if that is still known."""
+        """Return the command logged at `offset` as it comes back from the log, if that is still known."""
         flight = self._flights.get(command_id)
         return flight.command if flight is not None and flight.offset == offset else None
 

@@ -168,7 +168,8 @@ def _handle(
     draft = BatchDraft(domain, _NOT_NEEDED, GENESIS, {stream: each for stream, each in streams.items() if each})
     with watch("decide"):
         for each in logged:
-            draft.add(each, in_flight.command_at(each.command.command_id, each.offset))
+            claiming = draft.add(each, in_flight.command_at(each.command.command_id, each.offset))
+            assert claiming is None  # the shop claims nothing
     return draft
 
 

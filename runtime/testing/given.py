@@ -57,8 +57,8 @@ class Happened:
         """Let `command` come, an object or a `JsonCommand`, and return what became of it.
 
         First its form is checked and the validators run; one that asks the query `name` gets ``answers[name]``. Then
-        its decider decides on the events, all that it sees decoded from its stored form. The context's time is `at`,
-        and its new ids are the same whenever the command has the same id.
+        its decider decides on the events, all that it sees as it comes back from its stored form. The context's time is
+        `at`, and its new ids are the same whenever the command has the same id.
 
         What a function of the domain raises comes out as it is.
 

@@ -15,7 +15,7 @@ __all__ = ["RecentCommands"]
 class RecentCommands:
     """A run of commands up to the durable end, bounded by their number and by their bytes in the log.
 
-    The newest batch is kept whole, whatever its number.
+    The newest batch is kept whole, whatever its number; past the bytes nothing is.
     """
 
     def __init__(self, end: Offset, max_count: int, max_bytes: int) -> None:

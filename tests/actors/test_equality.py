@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from twofold.actors.codec import Codec
 
 pytestmark = pytest.mark.timeout(60)
@@ -74,6 +74,16 @@ class Renamed(Struct, frozen=True, rename="camel"):
     unit_price: Decimal
 
 
+class Coloned(Struct, frozen=True, rename={"price": "price:"}):
+    price: Decimal
+
+
+class Unset(Struct, frozen=True, omit_defaults=True):
+    key: str
+    text: str | UnsetType | None = UNSET
+    share: float = 0.0
+
+
 def digest(data: bytes, type_: type[Any] = Wide) -> bytes:
     codec = Codec("wide", type_)
     value = codec.decode(data)
@@ -119,6 +129,8 @@ SAME_OF_A_TYPE = [
     (Priced, b'{"prices":["1.0","2"]}', b'{"prices":["1","2.0"]}'),
     (Row, b'["1.0"]', b'["1"]'),
     (Renamed, b'{"unitPrice":"1.0"}', b'{"unitPrice":"1"}'),
+    (Coloned, b'{"price:":"1.0"}', b'{"price:":"1"}'),
+    (Unset, b'{"key":"a","share":0.0}', b'{"key":"a"}'),
 ]
 DIFFERENT_OF_A_TYPE = [
     (Parcel, b'{"lines":[{"sku":"2.5","price":"1"}]}', b'{"lines":[{"sku":"2.50","price":"1"}]}'),
@@ -127,7 +139,18 @@ DIFFERENT_OF_A_TYPE = [
     (Parcel, b'{"lines":[],"weight":"0"}', b'{"lines":[]}'),
     (Parcel, b'{"lines":[],"note":"\\"price\\":\\"1.0"}', b'{"lines":[],"note":"\\"price\\":\\"1"}'),
     (Labelled, b'{"price":"1.0","line":{"sku":"A","price":"1"}}', b'{"price":"1","line":{"sku":"A","price":"1"}}'),
+    (Unset, b'{"key":"a","text":""}', b'{"key":"a"}'),
+    (Unset, b'{"key":"a","text":null}', b'{"key":"a"}'),
 ]
+
+
+@pytest.mark.parametrize("price", [5, 5.0, "5e0", "+5", " 5 ", Decimal("5.00")])
+@pytest.mark.parametrize("as_a_dict", [False, True])
+def test_an_object_has_the_digest_of_what_it_comes_back_as(price: Any, as_a_dict: bool) -> None:
+    codec = Codec("parcel", Parcel)
+    line: Any = {"price": price, "other": 1, "sku": "A"} if as_a_dict else Line("A", price)
+    exact = codec.again(Parcel((Line("A", Decimal(5)),)))
+    assert codec.digest(*codec.again(Parcel((line,)))) == codec.digest(*exact)
 
 
 @pytest.mark.parametrize(("type_", "one", "other"), SAME_OF_A_TYPE)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import pytest
@@ -15,6 +15,8 @@ from twofold.actors.codec import Codec
 from twofold.actors.exact import look_at
 
 pytestmark = pytest.mark.timeout(60)
+
+T = TypeVar("T")
 
 
 class Line(Struct, frozen=True):
@@ -77,13 +79,15 @@ def test_what_is_exactly_of_its_type_comes_back_as_itself(value: Order) -> None:
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(Order.__struct_fields__[1:], ANYTHING)), ANYTHING)
 @example({"lines": (Line("abcd", Decimal("0.10")),) * 3, "count": 99, "share": 1.0}, "1")
-@example({"best": {"sku": "A", "price": "1"}}, "1")
+@example({"best": {"price": "1", "sku": "A", "other": 1}}, "1")
+@example({"best": Line("A", 1.0)}, "1")  # type: ignore[arg-type]
 @example({"status": Status.NEW}, "1")
 def test_whatever_comes_back_as_itself_is_what_its_stored_form_reads_as(fields: dict[str, Any], order_id: Any) -> None:
     codec, value = Codec("order", Order), Order(order_id, **fields)
     with suppress(msgspec.ValidationError):
         again, data = codec.again(value)
         assert parts(again) == parts(codec.decode(data))
+        assert data == codec.encode(again)
         return
     with pytest.raises(msgspec.ValidationError):
         codec.decode(codec.encode(value))
@@ -127,6 +131,14 @@ class Roomy(Struct, frozen=True, dict=True):
     text: str
 
 
+class Remembering:
+    """Its objects have a dictionary."""
+
+
+class Mixed(Struct, Remembering, frozen=True):
+    text: str
+
+
 class Holding(Struct, frozen=True):
     inner: "Holding | None" = None
 
@@ -137,6 +149,7 @@ class Holding(Struct, frozen=True):
         Changing,
         Checking,
         Roomy,
+        Mixed,
         Holding,
         defstruct("Listed", [("values", list[str])], frozen=True),
         defstruct("Timed", [("at", datetime)], frozen=True),
@@ -147,10 +160,45 @@ class Holding(Struct, frozen=True):
         defstruct("Even", [("number", Annotated[int, Meta(multiple_of=2)])], frozen=True),
         defstruct("Numbered", [("number", Literal[1, 2])], frozen=True),
         defstruct("Reserved", [("class", str)], frozen=True),
+        defstruct("Joined", [("\ufb01", str)], frozen=True),
     ],
 )
 def test_of_a_type_with_other_parts_nothing_is_told(type_: type[Any]) -> None:
     assert look_at(type_) is None
+
+
+class Tagged(Struct, frozen=True, tag="tagged", array_like=True):
+    sku: Annotated[str, Meta(min_length=2)]
+
+
+class Box(Struct, Generic[T], frozen=True):
+    value: T
+
+
+class Boxed(Struct, frozen=True):
+    box: Box[int]
+
+
+def test_what_says_nothing_of_how_an_object_is_made_up_does_not_matter() -> None:
+    for value in (Tagged("ab"), Boxed(Box(1))):
+        codec: Codec[Any] = Codec("value", type(value))
+        again, data = codec.again(value)
+        assert again is value
+        assert parts(codec.decode(data)) == parts(value)
+    with pytest.raises(msgspec.ValidationError):
+        Codec("tagged", Tagged).again(Tagged("a"))
+    with pytest.raises(msgspec.ValidationError):
+        Codec("boxed", Boxed).again(Boxed(Box("1")))  # type: ignore[arg-type]
+
+
+def test_a_type_that_would_take_long_to_look_at_is_decoded() -> None:
+    deep = defstruct("Deep0", [("value", int | None)], frozen=True)
+    for level in range(1, 9):
+        deep = defstruct(f"Deep{level}", [("one", deep), ("other", deep | None)], frozen=True)  # type: ignore[operator]
+    assert look_at(deep) is None
+    for level in range(120):
+        deep = defstruct(f"Long{level}", [("one", deep | None)], frozen=True)  # type: ignore[operator]
+    assert look_at(deep) is None
 
 
 def test_a_type_may_be_nested_deeper_than_a_look_goes() -> None:

@@ -1,5 +1,6 @@
 """An actor lives in three phases, and answers everybody however it ends."""
 
+import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -56,6 +57,28 @@ async def test_it_starts_handles_in_batches_finishes_and_stops() -> None:
     await actor.run(lambda: actor.seen.append("started"))
     assert actor.seen == ["start", "started", "a+b", "c", "finish", "stop with none"]
     assert actor.companion_ended
+
+
+class Message:
+    """One whose end is seen."""
+
+
+class Quiet(Actor[Message]):
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """Handle them, and keep none."""
+
+
+async def test_a_message_is_let_go_once_it_is_handled_and_not_when_the_next_one_comes() -> None:
+    actor = Quiet(VirtualClock(), mailbox=10, batch=2)
+    message = Message()
+    seen = weakref.ref(message)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(actor.run, lambda: None)
+        actor.mailbox.tell(message)
+        del message
+        await turns()
+        assert seen() is None
+        actor.mailbox.close()
 
 
 async def test_a_failure_passes_through_and_what_it_left_is_given_to_stop() -> None:

@@ -37,6 +37,15 @@ def test_waits_of_many_lengths_share_few_timers_and_leave_nothing_behind() -> No
     assert sum(map(len, deadlines._queues.values())) <= 1_025
 
 
+def test_few_of_those_that_ended_in_their_order_are_kept_beside_one_that_lasts() -> None:
+    deadlines, lasting = Deadlines(VirtualClock()), Waiting()
+    for number in range(500):
+        wait = Waiting() if number < 499 else lasting
+        deadlines.add(wait, 30.0)
+        wait.ended = wait is not lasting
+    assert sum(map(len, deadlines._queues.values())) <= 32
+
+
 def test_those_that_ended_are_not_expired() -> None:
     clock = VirtualClock()
     deadlines, ended, other = Deadlines(clock), Waiting(), Waiting()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 from typing import Any
 
 import anyio
@@ -33,6 +34,33 @@ async def test_an_asker_who_has_gone_may_still_be_answered() -> None:
         await reply.wait()
     reply.give("too late")
     assert reply.ended
+
+
+async def test_a_second_asker_is_refused_before_the_answer_is_there() -> None:
+    reply: Reply[str] = Reply()
+    waiting = reply.wait()
+    with pytest.raises(RuntimeError, match="once"):
+        reply.wait()
+    reply.give("first")
+    assert await waiting == "first"
+
+
+class Answer:
+    """One whose end is seen."""
+
+
+@pytest.mark.parametrize("given_first", [True, False])
+async def test_an_answer_is_taken_once_and_then_kept_no_longer(given_first: bool) -> None:
+    reply: Reply[Answer] = Reply()
+    taken = reply.wait() if not given_first else None
+    reply.give(Answer())
+    answer = await (taken or reply.wait())
+    seen = weakref.ref(answer)
+    with pytest.raises(RuntimeError, match="once"):
+        reply.wait()
+    assert reply.ended
+    del taken, answer
+    assert seen() is None
 
 
 async def test_an_error_that_nobody_asks_for_any_more_is_no_complaint_of_the_event_loop() -> None:
