@@ -194,10 +194,10 @@ def test_what_says_nothing_of_how_an_object_is_made_up_does_not_matter() -> None
 def test_a_type_that_would_take_long_to_look_at_is_decoded() -> None:
     deep = defstruct("Deep0", [("value", int | None)], frozen=True)
     for level in range(1, 9):
-        deep = defstruct(f"Deep{level}", [("one", deep), ("other", deep | None)], frozen=True)  # type: ignore[operator]
+        deep = defstruct(f"Deep{level}", [("one", deep), ("other", deep | None)], frozen=True)
     assert look_at(deep) is None
     for level in range(120):
-        deep = defstruct(f"Long{level}", [("one", deep | None)], frozen=True)  # type: ignore[operator]
+        deep = defstruct(f"Long{level}", [("one", deep | None)], frozen=True)
     assert look_at(deep) is None
 
 
