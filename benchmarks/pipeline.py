@@ -30,7 +30,7 @@ from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (6_000, 3_000, 200, 1, [1, 1024])
+FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (24_000, 3_000, 200, 1, [1, 1024])
 """Commands, commands with effects, commands a task at most, rounds, tasks."""
 
 
