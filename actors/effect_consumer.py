@@ -164,6 +164,7 @@ class EffectConsumer(Actor[EventRecord]):
             events = await self._feed.read(after, self.batch)
             await self.mailbox.send_all(events)
             after = events[-1].position
+            del events  # they are not kept until there are more
 
     async def _take_up(self, page: Sequence[EffectRecord]) -> None:
         """Schedule what a predecessor left: attempts of unknown end at once, others after their delay."""
