@@ -37,6 +37,7 @@ Ids: TypeAlias = Literal["made", "random"]
 
 BYTES_AN_EVENT = 2_000
 """On the disk, of log and both databases, with what they have ahead of a checkpoint: some 1,200, and room to spare."""
+LAST_CHUNKS = 5
 DURABILITY: Durability = {"Twofold": "each command is synced before it is accepted, and committed with FULL"}
 
 
@@ -215,12 +216,15 @@ def report(settings: GrowthSettings, measured_on: Machine, sizes: Sequence[Size]
         measured_on.described(),
         f"The load average was {min(loads):.1f} to {max(loads):.1f} before the turns.",
         "Figures are medians over the turns; ratios are of a turn, over the folder as it was at the first size.",
-        "Memory is that of the process that brought the folder from the size before to this one, in the end.",
+        "Each turn is a new process, which reads from the disk anew what it needs of the databases.",
+        f"The rate while filling is that of the last {LAST_CHUNKS * settings.turn:,} commands before the size, and memory",
+        "that of their process in the end, which ran all the way from the size before.",
     ]
     rows = [
         (
             "ids",
             "events",
+            "while filling",
             "commands/s",
             "ratio",
             "by CPU",
@@ -238,6 +242,7 @@ def report(settings: GrowthSettings, measured_on: Machine, sizes: Sequence[Size]
             (
                 size.ids,
                 f"{size.commands:,}",
+                f"{median(map(rate, size.filling.chunks[-LAST_CHUNKS:])):,.0f}",
                 f"{median(map(rate, grown)):,.0f}",
                 with_spread([turn.ratio for turn in size.turns]),
                 f"{median(turn.cpu_ratio for turn in size.turns):.3f}",

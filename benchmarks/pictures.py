@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .neighbours import TITLES
 from .page import Measured
 from .peers.drawing import draw_peers
 from .rounds import MEGABYTE
@@ -145,7 +146,7 @@ def neighbours(figure: Figure, measured: Measured) -> None:
         for turn, label in zip(TURNS, ("without it", "beside it"), strict=True)
     }
     axes = figure.subplots()
-    bars(axes, [f"a slow {row['neighbour']}" for row in rows], rates)
+    bars(axes, [TITLES[row["neighbour"]] for row in rows], rates)
     named(axes, "64 tasks, handled", "commands a second")
 
 

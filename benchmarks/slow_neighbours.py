@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing
@@ -27,7 +28,8 @@ from .shop_without_effects import app as shop
 
 __all__ = ["TASKS", "Neighbour", "NeighbourRuns", "Turn", "TurnPair", "require_all_handled", "run_neighbour"]
 
-Neighbour: TypeAlias = Literal["consumer", "query", "reader"]
+Neighbour: TypeAlias = Literal["consumer", "query", "reader", "process"]
+"""The last one is a process that has nothing to do with Twofold, and keeps one processor busy."""
 
 TASKS = 64
 MOST_A_SECOND = 20_000
@@ -141,6 +143,16 @@ async def slow_reader(folder: Path) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def busy_process() -> AsyncIterator[None]:
+    """Keep a processor busy for as long as the block lasts, with a process that knows nothing of this one."""
+    async with await anyio.open_process([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 def run_neighbour(neighbour: Neighbour, folder: Path, seed: int, seconds: float, rounds: int) -> NeighbourRuns:
     """Measure on `folder`, which is empty, so many pairs of turns."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -165,6 +177,7 @@ async def _run(
             "consumer": consumers.slow,
             "query": lambda: slow_query(runtime),
             "reader": lambda: slow_reader(folder),
+            "process": busy_process,
         }
         first = [command for command, _ in islice(source, 2_000)]
         await runtime.submit_many(first, wait="projected")

@@ -50,7 +50,8 @@ class Commands:
             sound: list[Outcome] = []
             for outcome in page:
                 if isinstance(outcome, Malformed):
-                    self._findings.fault("outcomes", self._where(outcome.key), outcome.what)
+                    where = f"{self._folder.write_db}, outcome at offset {outcome.key}"
+                    self._findings.fault("outcomes", where, outcome.what)
                 else:
                     sound.append(outcome)
             self.audit.add_outcomes(sound)
@@ -84,9 +85,8 @@ class Commands:
             self.audit.add_logged(each for each in logged if each.offset <= self._cursor)
             self._findings.checked.commands += len(finding.commands)
 
-    def _where(self, command_id: object, offset: Offset | None = None) -> str:
-        place = "" if offset is None else f" at offset {offset}"
-        return f"{self._folder.write_db}, outcome of {command_id}{place}"
+    def _where(self, command_id: str, offset: Offset) -> str:
+        return f"{self._folder.write_db}, outcome of {command_id} at offset {offset}"
 
 
 @contextmanager

@@ -42,10 +42,6 @@ AND NOT EXISTS (
 """
 DISAGREEMENTS = (
     (
-        "the offset has more than one outcome",
-        """SELECT "offset", min(command_id) FROM outcome GROUP BY "offset" HAVING count(*) > 1""",
-    ),
-    (
         "the outcome's command id, digest, stream or time is not that of the command in the log",
         """SELECT "offset", outcome.command_id FROM outcome JOIN logged USING ("offset")
            WHERE (outcome.command_id, outcome.digest, outcome.stream, outcome.time)

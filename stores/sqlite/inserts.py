@@ -38,7 +38,12 @@ class BulkStatement:
 
 
 class BulkInsert(BulkStatement):
-    """``INSERT INTO <table> VALUES (...), (...) <tail>``."""
+    """``INSERT OR FAIL INTO <table> VALUES (...), (...) <tail>``; where it fails, the transaction is to be rolled back.
+
+    A plain ``INSERT`` of many rows takes back those before the one that fails. For that SQLite copies each page that it
+    is about to change into a journal of the statement, and past 64 KiB that journal is a file
+    (https://www.sqlite.org/tempfiles.html#statement_journal_files).
+    """
 
     def __init__(self, table: str, columns: int, tail: str = "") -> None:
-        super().__init__(f"INSERT INTO {table}", columns, tail)
+        super().__init__(f"INSERT OR FAIL INTO {table}", columns, tail)

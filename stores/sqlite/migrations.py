@@ -6,11 +6,14 @@
 import sqlite3
 from pathlib import Path
 
+import structlog
 from msgspec import Struct
 
 from ..errors import Corruption, SchemaTooNew, SchemaTooOld
 
 __all__ = ["EFFECTS_DB", "READ_DB", "WRITE_DB", "Schema", "check_readable", "check_schema", "migrate"]
+
+log = structlog.get_logger("twofold")
 
 
 class Schema(Struct, frozen=True):
@@ -95,8 +98,14 @@ def check_readable(connection: sqlite3.Connection, schema: Schema, file: Path) -
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema, file: Path) -> None:
-    """Bring `file` to the newest version of `schema`, one transaction a migration."""
-    for number in range(check_schema(connection, schema, file) + 1, schema.version() + 1):
+    """Bring `file` to the newest version of `schema`, one transaction a migration.
+
+    An older file with much in it can take its time; so each step is told before it begins.
+    """
+    found = check_schema(connection, schema, file)
+    for number in range(found + 1, schema.version() + 1):
+        if found:
+            log.info("database moves to a newer schema", file=str(file), becomes=number)
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{schema.migration(number).read_text()}\n"
             f"PRAGMA application_id = {schema.application_id};\nPRAGMA user_version = {number};\nCOMMIT;"

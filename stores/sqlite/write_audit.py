@@ -32,10 +32,10 @@ FROM events WHERE position > :after AND position <= {upto} ORDER BY position LIM
 """
 EVENT_ROW = tuple[int, str, int, str, int, str | None, str, int, bytes, bytes]
 OUTCOMES = """
-SELECT CAST(command_id AS BLOB), command_id, "offset", digest, status, stream, version, events, position, time, faults
-FROM outcomes WHERE command_id > CAST(:after AS TEXT) ORDER BY command_id LIMIT :limit
+SELECT "offset", command_id, "offset", digest, status, stream, version, events, position, time, faults
+FROM outcomes WHERE "offset" > :after AND "offset" <= {upto} ORDER BY "offset" LIMIT :limit
 """
-OUTCOME_ROW = tuple[bytes, str, int, bytes, str, str, int, int, int, int, str | None]
+OUTCOME_ROW = tuple[int, str, int, bytes, str, str, int, int, int, int, str | None]
 STATES = """
 SELECT CAST(stream AS BLOB), stream, version, fingerprint, data
 FROM states WHERE stream > CAST(:after AS TEXT) ORDER BY stream LIMIT :limit
@@ -52,6 +52,7 @@ FROM claims
 """
 CLAIM_ROW = tuple[str, str, str, int]
 BEFORE_ALL_KEYS = b""
+BEFORE_ALL_OFFSETS = 0
 
 
 class AuditedClaim(NamedTuple):
@@ -92,9 +93,9 @@ def audited_events(
 
 
 def audited_outcomes(connection: sqlite3.Connection, cursor: Offset) -> Iterator[list[Outcome | Malformed]]:
-    """Yield the outcomes of the commands up to `cursor`, in pages, in no useful order."""
-    for page in pages(connection, OUTCOMES, BEFORE_ALL_KEYS, OUTCOME_ROW):
-        yield [row if isinstance(row, Malformed) else outcome(row) for row in page if not is_past(row, cursor)]
+    """Yield the outcomes of the commands up to `cursor`, in pages, in order."""
+    for page in pages(connection, OUTCOMES.format(upto=int(cursor)), BEFORE_ALL_OFFSETS, OUTCOME_ROW):
+        yield [row if isinstance(row, Malformed) else outcome(row) for row in page]
 
 
 def audited_states(connection: sqlite3.Connection) -> Iterator[list[StateRecord | Malformed]]:
@@ -121,14 +122,9 @@ def audited_claims(connection: sqlite3.Connection) -> Iterator[AuditedClaim | Ma
         yield claim if isinstance(claim, Malformed) else AuditedClaim(*claim)
 
 
-def is_past(row: object, cursor: Offset) -> bool:
-    """Tell whether `row` is the outcome of a command past `cursor`."""
-    return isinstance(row, tuple) and row[2] > cursor
-
-
 def outcome(row: tuple[object, ...]) -> Outcome | Malformed:
     """Return the outcome that `row` keeps."""
     try:
         return outcome_of(row[1:])
     except msgspec.MsgspecError as error:
-        return Malformed(row[1], f"its faults do not decode: {error}")
+        return Malformed(row[0], f"its faults do not decode: {error}")

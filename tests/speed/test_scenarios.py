@@ -89,7 +89,7 @@ def test_a_query_over_http_that_brings_nothing_ends_the_measurement(answer: byte
 def test_commands_are_measured_with_and_without_each_slow_neighbour(tmp_path: Path) -> None:
     lines = run_tiny(neighbours.main, tmp_path, "--seconds", "0.3")
     found = of_kind(lines, "neighbour")
-    assert [each["neighbour"] for each in found] == ["consumer", "query", "reader"]
+    assert [each["neighbour"] for each in found] == ["consumer", "query", "reader", "process"]
     for each in found:
         (pair,) = each["pairs"]
         for turn in (pair["alone"], pair["beside"]):

@@ -116,15 +116,17 @@ DAMAGED_WRITE_DB = {
     ),
     "an edited status": ("UPDATE outcomes SET status = 'failed' WHERE \"offset\" = 20", "at offset 20: "),
     "a refusal made good": ("UPDATE outcomes SET status = 'handled' WHERE \"offset\" = 13", "at offset 13: "),
-    "faults that do not decode": ("UPDATE outcomes SET faults = '{' WHERE \"offset\" = 13", "do not decode"),
+    "faults that do not decode": (
+        "UPDATE outcomes SET faults = '{' WHERE \"offset\" = 13",
+        "outcome at offset 13: its faults do not decode",
+    ),
     "an edited offset": ('UPDATE outcomes SET "offset" = 5000 WHERE "offset" = 20', "at offset 5000: "),
-    "a doubled offset": ('UPDATE outcomes SET "offset" = 21 WHERE "offset" = 20', "at offset 21: "),
     "a missing outcome": ('DELETE FROM outcomes WHERE "offset" = 13', "at offset 13: the command was handled, but"),
     "a missing outcome of events": ('DELETE FROM outcomes WHERE "offset" = 20', "at offset 20: there are events"),
     "an added outcome": (
-        """INSERT INTO outcomes SELECT 'more', "offset", digest, status, stream, version, events, position, time, faults
+        """INSERT INTO outcomes SELECT 'more', 5000, digest, status, stream, version, events, position, time, faults
            FROM outcomes WHERE "offset" = 20""",
-        "at offset 20: the offset has more than one outcome",
+        "outcome of more at offset 5000: there is an outcome, and the command's offset is none",
     ),
     "a claim of nobody": ("INSERT INTO claims VALUES ('email', 'x@example.org', 'account-x')", "claim email"),
     "a claim that is no text": (
