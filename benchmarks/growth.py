@@ -217,8 +217,8 @@ def report(settings: GrowthSettings, measured_on: Machine, sizes: Sequence[Size]
         f"The load average was {min(loads):.1f} to {max(loads):.1f} before the turns.",
         "Figures are medians over the turns; ratios are of a turn, over the folder as it was at the first size.",
         "Each turn is a new process, which reads from the disk anew what it needs of the databases.",
-        f"The rate while filling is that of the last {LAST_CHUNKS * settings.turn:,} commands before the size; memory is",
-        "that of their process in the end. It ran all the way from the size before.",
+        "Rate while filling and memory are of the process that brought the folder here from the size before: the rate",
+        f"over its last {LAST_CHUNKS * settings.turn:,} commands, the memory in the end.",
     ]
     rows = [
         (

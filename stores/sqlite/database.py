@@ -105,6 +105,10 @@ class Database:
         self._refuse_once_over()
         return await self._readers.run(partial(self._guarded, self._reading(work)))
 
+    def before_readers_rest(self, do: Callable[[sqlite3.Connection], None]) -> None:
+        """Have `do` end what works have left open on a connection that reads: before it rests, or is written on."""
+        self._readers.before_rest = do
+
     async def close(self) -> None:
         """Finish what is under way, and close the readers before the writer. Closing twice does nothing."""
         self._is_closed = True
@@ -118,7 +122,7 @@ class Database:
             raise StoreClosed(str(self.file))
 
     def _reading(self, work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
-        return partial(without_writing, work) if self.file is MEMORY else work
+        return partial(without_writing, work, self._readers.before_rest) if self.file is MEMORY else work
 
     def _guarded(self, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
         """Run `work` on the thread; a failure is noted here, where no cancellation can hide it."""
@@ -152,10 +156,13 @@ async def open_readers(file: Path, schema: Schema, count: int, stack: AsyncExitS
     return Workers(readers)
 
 
-def without_writing(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
-    """Run `work` on a connection that otherwise writes, as if it only read."""
+def without_writing(
+    work: Callable[[sqlite3.Connection], T], end: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection
+) -> T:
+    """Run `work` on a connection that otherwise writes, as if it only read, and then `end`."""
     connection.execute("PRAGMA query_only = 1")
     try:
         return work(connection)
     finally:
+        end(connection)
         connection.execute("PRAGMA query_only = 0")

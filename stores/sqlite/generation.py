@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Self, TypeVar
 
 import anyio
@@ -15,7 +16,8 @@ from .checks import quick_check
 from .database import Database
 from .migrations import READ_DB
 from .projecting import Fingerprints, apply_statements, create_projections, recorded_projections
-from .read_query import ask_snapshot, read_position
+from .read_query import read_position
+from .snapshots import Snapshots
 
 __all__ = ["Generation"]
 
@@ -34,6 +36,8 @@ class Generation:
         self.file = database.file
         self._database = database
         self._query_timeout = query_timeout
+        self._snapshots = Snapshots()
+        database.before_readers_rest(self._snapshots.leave)
         self._readings = 0
         """How many are under way."""
         self._is_retired = False
@@ -72,22 +76,22 @@ class Generation:
 
     async def projections(self) -> Fingerprints:
         """Return what tells the projections that built this generation from others."""
-        return await self._database.read(recorded_projections)
+        return await self._read(recorded_projections)
 
     async def position(self) -> Position:
-        return await self._counted(self._database.read(read_position))
+        return await self._counted(self._read(read_position))
 
     async def apply(self, statements: Sequence[Statement], *, expected: Position, position: Position) -> None:
         work = partial(apply_statements, file=self.file, statements=statements, expected=expected, position=position)
         await self._database.write(work)
 
     async def query(self, ask: Callable[[ReadDb], Awaitable[object]]) -> Snapshot:
-        work = partial(ask_snapshot, ask=ask, seconds=self._query_timeout)
+        work = partial(self._snapshots.ask, ask=ask, seconds=self._query_timeout, asked=monotonic())
         return await self._counted(self._database.read(work))
 
     async def quick_check(self) -> list[str]:
         """Return what SQLite finds wrong in the file, or nothing. It reads the whole file."""
-        return await self._database.read(quick_check)
+        return await self._read(quick_check)
 
     async def checkpoint(self) -> None:
         """Bring all that was applied into the file itself, synced, so that no power cut takes anything back.
@@ -111,6 +115,9 @@ class Generation:
     async def close(self) -> None:
         await self._database.close()
         self._closed.set()
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._database.read(partial(self._snapshots.outside, work=work))
 
     async def _counted(self, reading: Awaitable[T]) -> T:
         self._readings += 1

@@ -1,4 +1,4 @@
-"""A query's way through the read database: one snapshot, one thread, a limit on its time, and no way to write."""
+"""A query's way through the read database: one thread, a limit on its time, and no way to write."""
 
 import sqlite3
 import time
@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..errors import ForeignAwait, QueryTimeout, StatementFailed
-from ..protocols import ReadDb, Snapshot, SqlValue
+from ..protocols import ReadDb, SqlValue
 from ..records import check_bindable
 from .faults import is_about_the_file, is_interrupt
 from .first_word import first_word
 
-__all__ = ["ask_snapshot", "read_position"]
+__all__ = ["answer", "read_position"]
 
 Rows = TypeVar("Rows")
 
@@ -76,19 +76,11 @@ def read_position(connection: sqlite3.Connection) -> int:
     return int(position)
 
 
-def ask_snapshot(
-    connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float
-) -> Snapshot:
-    """Run `ask` in one read transaction, and return its result with the position that it saw."""
+def answer(connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float) -> object:
+    """Run `ask` in the open transaction, and return its result; what watches its time stays with the connection."""
     db = SnapshotDb(connection, name_of(ask), seconds)
     connection.set_progress_handler(db.is_late, STEPS_BETWEEN_LOOKS)
-    connection.execute("BEGIN")
-    try:
-        position = read_position(connection)
-        return Snapshot(drive(ask, db), position)
-    finally:
-        connection.set_progress_handler(None, 0)
-        connection.execute("ROLLBACK")
+    return drive(ask, db)
 
 
 def drive(ask: Callable[[ReadDb], Awaitable[object]], db: ReadDb) -> object:

@@ -56,6 +56,8 @@ class Workers:
         self._will_deliver = False
         """Whether the loop has been asked to look at what ended, and has not begun to."""
         self._timer: asyncio.TimerHandle | None = None
+        self.before_rest: Callable[[sqlite3.Connection], None] = no_more
+        """Called on the thread of a connection that finds no more work."""
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` whole, in one hop to a thread, and return what it returns, or raise what it raises.
@@ -107,6 +109,8 @@ class Workers:
             if not self._will_deliver:
                 self._will_deliver = True
                 loop.call_soon_threadsafe(self._deliver)
+        with suppress(sqlite3.Error):  # which the next piece of work meets as well, and tells
+            self.before_rest(connection)
         loop.call_soon_threadsafe(self._rest, worker, loop)
 
     def _deliver(self) -> None:
@@ -129,6 +133,10 @@ class Workers:
         self._resting.append(worker)
         if self._jobs:
             self._wake_one(loop)
+
+
+def no_more(_connection: sqlite3.Connection) -> None:
+    """Do nothing before a connection rests."""
 
 
 async def until_ended(job: Job) -> None:

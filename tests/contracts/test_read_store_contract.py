@@ -178,6 +178,29 @@ async def test_a_query_asks_with_no_parameter_that_sqlite_does_not_know(store: R
         await store.query(ask)
 
 
+async def test_a_query_sees_all_that_was_applied_before_it_was_asked(store: ReadStore) -> None:
+    """However many ask together, and while the writer goes on."""
+    batches = 100
+    applied = 0
+
+    async def write() -> None:
+        nonlocal applied
+        for n in range(batches):
+            await store.apply([Statement(INSERT, (f"o{n}", n))], expected=n, position=n + 1)
+            applied = n + 1
+
+    async def read() -> None:
+        while applied < batches:
+            before = applied
+            assert (await store.query(ALL_ORDERS)).position >= before
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+            for _ in range(20):
+                group.start_soon(read)
+
+
 async def test_all_of_a_query_sees_one_snapshot(store: ReadStore) -> None:
     """Each batch adds one order, so rows and position agree in every snapshot, however the writer runs beside it."""
     batches = 100

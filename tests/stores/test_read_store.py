@@ -1,8 +1,11 @@
 """The generations of the read database, and the pointer to the one that serves."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 from structlog.testing import capture_logs
 from twofold.stores.errors import Corruption, NoSuchStore, ReadOnly, SchemaTooNew, StatementFailed, StorageFailed
@@ -188,3 +191,15 @@ async def test_a_tool_is_told_of_damage_and_replaces_nothing(folder: Path) -> No
     with pytest.raises(Corruption, match="filled anew from the events"):
         await SqliteReadStore.open_read_only(folder)
     assert files(folder) == ["current", "generation-000001.db"]
+
+
+async def test_queries_that_were_answered_keep_no_checkpoint_waiting(folder: Path) -> None:
+    store = await filled(folder)
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(store.query, ALL_ORDERS)
+    await store.apply([], expected=1, position=2)
+    with closing(sqlite3.connect(store.file)) as stranger:
+        stranger.execute("PRAGMA busy_timeout = 1000")
+        assert stranger.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    await store.close()
