@@ -11,7 +11,7 @@ from ..records import check_bindable
 from .faults import is_about_the_file, is_interrupt
 from .first_word import first_word
 
-__all__ = ["answer", "read_position"]
+__all__ = ["answer", "name_of", "read_position"]
 
 Rows = TypeVar("Rows")
 
@@ -77,7 +77,13 @@ def read_position(connection: sqlite3.Connection) -> int:
 
 
 def answer(connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float) -> object:
-    """Run `ask` in the open transaction, and return its result; what watches its time stays with the connection."""
+    """Run `ask` in the open transaction, and return its result; what watches its time stays with the connection.
+
+    Raises:
+        QueryTimeout: it took more than `seconds`.
+        StatementFailed, ForeignAwait: it asked for what it cannot have.
+        Exception: what its own code raised.
+    """
     db = SnapshotDb(connection, name_of(ask), seconds)
     connection.set_progress_handler(db.is_late, STEPS_BETWEEN_LOOKS)
     return drive(ask, db)
