@@ -18,8 +18,9 @@ Rows = TypeVar("Rows")
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 NO_LOOP = ("no running event loop", "not in async context", "any asynchronous event loop")
 """What asyncio and older and newer versions of anyio say where they find none, as on a database thread."""
-STEPS_BETWEEN_LOOKS = 50_000
-"""Steps of SQLite's virtual machine, a millisecond or so, from one look at the clock to the next."""
+STEPS_BETWEEN_LOOKS = 4_000_000
+"""Steps of SQLite's virtual machine from one look at the clock to the next: some 30 ms, or 300 on slow machines.
+A look takes the interpreter's lock from the event loop: every 50,000 steps, a long query cost commands a third."""
 
 
 class SnapshotDb:

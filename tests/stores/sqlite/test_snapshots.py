@@ -134,3 +134,23 @@ def test_the_time_limit_of_a_query_is_no_other_works(
     reader.execute("ROLLBACK")
     monkeypatch.setattr(read_query.time, "monotonic", lambda: inf)
     assert shared.outside(reader, lambda c: c.execute("SELECT position FROM twofold_cursor").fetchone()) == (0,)
+
+
+def test_a_long_query_seldom_takes_the_interpreters_lock(
+    shared: Snapshots, reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        return 0.0
+
+    async def count(db: ReadDb) -> object:
+        return await db.value(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
+        )
+
+    monkeypatch.setattr(read_query.time, "monotonic", look)
+    assert shared.ask(reader, count, 1.0, 0.0).value == 1_000_000  # in more than 10,000,000 steps
+    assert 2 < looks < 10
