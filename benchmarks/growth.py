@@ -38,6 +38,7 @@ Ids: TypeAlias = Literal["made", "random"]
 BYTES_AN_EVENT = 2_000
 """On the disk, of log and both databases, with what they have ahead of a checkpoint: some 1,200, and room to spare."""
 LAST_CHUNKS = 5
+"""So many of the last chunks of a filling tell its rate."""
 DURABILITY: Durability = {"Twofold": "each command is synced before it is accepted, and committed with FULL"}
 
 

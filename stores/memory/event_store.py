@@ -23,6 +23,8 @@ class MemoryEventStore:
         self._versions: set[tuple[StreamId, Version]] = set()
         self._states: dict[StreamId, StateRecord] = {}
         self._outcomes: dict[str, Outcome] = {}
+        self._offsets: set[Offset] = set()
+        """Those of the outcomes."""
         self._claims: dict[tuple[str, str], StreamId] = {}
         self._cursors: dict[int, Offset] = {}
         self._consumers: dict[str, Position] = {}
@@ -49,6 +51,7 @@ class MemoryEventStore:
             self._versions.add((event.stream, event.version))
         self._states.update((state.stream, state) for state in commit.states)
         self._outcomes.update((outcome.command_id, outcome) for outcome in commit.outcomes)
+        self._offsets.update(outcome.offset for outcome in commit.outcomes)
         self._claims = claims
 
     async def states(self, streams: Collection[StreamId]) -> dict[StreamId, StateRecord]:
@@ -111,10 +114,14 @@ class MemoryEventStore:
 
     def _check_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         seen: set[str] = set()
+        offsets: set[Offset] = set()
         for outcome in outcomes:
             if outcome.command_id in seen or outcome.command_id in self._outcomes:
                 raise DuplicateCommand(outcome.command_id)
+            if outcome.offset in offsets or outcome.offset in self._offsets:
+                raise CommitRefused(f"offset {outcome.offset} has an outcome already")
             seen.add(outcome.command_id)
+            offsets.add(outcome.offset)
 
     def _changed_claims(self, commit: Commit) -> dict[tuple[str, str], StreamId]:
         claims = dict(self._claims) if commit.claims else self._claims

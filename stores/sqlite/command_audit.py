@@ -1,7 +1,8 @@
 """Holding three accounts of the same commands against one another: the log's, the outcomes' and the events'.
 
-They come in three orders and can each be longer than the memory, so they are laid into a scratch database by offset,
-where one query finds each kind of disagreement. An error in one row so never shifts the comparison of its neighbours.
+They do not come side by side, and can each be longer than the memory, so they are laid into a scratch database by
+offset, where one query finds each kind of disagreement. An error in one row so never shifts the comparison of its
+neighbours.
 """
 
 import sqlite3

@@ -28,8 +28,8 @@ class Database:
     """One writing connection and a pool of reading ones, each on a thread of its own.
 
     Work is a function of a `sqlite3.Connection`. It runs whole, in one hop to a thread; a cancelled caller waits for
-    its end. Readers never wait for the writer, and see all that was committed before they began. Once the device has
-    failed, or damage was met, every call raises that same error.
+    its end. Readers never wait for the writer, and see all that was committed before they were asked. Once the device
+    has failed, or damage was met, every call raises that same error.
     """
 
     def __init__(
@@ -164,5 +164,7 @@ def without_writing(
     try:
         return work(connection)
     finally:
-        end(connection)
-        connection.execute("PRAGMA query_only = 0")
+        try:
+            end(connection)
+        finally:
+            connection.execute("PRAGMA query_only = 0")

@@ -68,7 +68,7 @@ def storage_error(error: Exception, file: Path, operation: str) -> StoreError | 
 
 def opening_error(error: Exception, file: Path, next_step: str) -> StoreError:
     """Return what `error` means while `file` is opened: damage is found here before anything builds on it."""
-    if is_damage(error):
+    if is_damage(error) or isinstance(error, sqlite3.IntegrityError):  # rows that the next schema cannot hold
         return Corruption(file, None, str(error), next_step)
     return storage_error(error, file, "open") or StorageFailed(file, "open", error)
 

@@ -11,15 +11,16 @@ from ..records import check_bindable
 from .faults import is_about_the_file, is_interrupt
 from .first_word import first_word
 
-__all__ = ["answer", "read_position"]
+__all__ = ["answer", "name_of", "read_position"]
 
 Rows = TypeVar("Rows")
 
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN"})
 NO_LOOP = ("no running event loop", "not in async context", "any asynchronous event loop")
 """What asyncio and older and newer versions of anyio say where they find none, as on a database thread."""
-STEPS_BETWEEN_LOOKS = 50_000
-"""Steps of SQLite's virtual machine, a millisecond or so, from one look at the clock to the next."""
+STEPS_BETWEEN_LOOKS = 4_000_000
+"""Steps of SQLite's virtual machine from one look at the clock to the next: some 30 ms, or 300 on slow machines.
+A look takes the interpreter's lock from the event loop: every 50,000 steps, a long query cost commands a third."""
 
 
 class SnapshotDb:
@@ -77,7 +78,13 @@ def read_position(connection: sqlite3.Connection) -> int:
 
 
 def answer(connection: sqlite3.Connection, ask: Callable[[ReadDb], Awaitable[object]], seconds: float) -> object:
-    """Run `ask` in the open transaction, and return its result; what watches its time stays with the connection."""
+    """Run `ask` in the open transaction, and return its result; what watches its time stays with the connection.
+
+    Raises:
+        QueryTimeout: it took more than `seconds`.
+        StatementFailed, ForeignAwait: it asked for what it cannot have.
+        Exception: what its own code raised.
+    """
     db = SnapshotDb(connection, name_of(ask), seconds)
     connection.set_progress_handler(db.is_late, STEPS_BETWEEN_LOOKS)
     return drive(ask, db)

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
+from ..errors import StatementFailed
 from ..protocols import ReadDb, Snapshot
 from ..records import Position
-from .read_query import answer, read_position
+from .read_query import answer, name_of, read_position
 
 __all__ = ["Snapshots"]
 
@@ -41,10 +42,17 @@ class Snapshots:
         """Run `ask` in a snapshot that began after the monotonic time `asked`, and return its result and the position.
 
         It may take so many `seconds`.
+
+        Raises:
+            StatementFailed: SQLite ended the transaction, as it does where it finds no room for a temporary file.
+            QueryTimeout, ForeignAwait, Exception: as `answer`.
         """
         try:
             position = self._entered(connection, asked)
-            return Snapshot(answer(connection, ask, seconds), position)
+            value = answer(connection, ask, seconds)
+            if not connection.in_transaction:  # the query went on as if nothing had been, and saw two moments
+                raise StatementFailed("BEGIN", "SQLite rolled back what it read; ask again", name_of(ask))
+            return Snapshot(value, position)
         except BaseException:
             self.leave(connection)
             raise
@@ -56,15 +64,17 @@ class Snapshots:
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """End the snapshot of `connection`, if it has one."""
-        self._open.pop(connection, None)
-        if connection.in_transaction:
+        if self._open.pop(connection, None) is not None:
             connection.set_progress_handler(None, 0)
+        if connection.in_transaction:
             connection.execute("ROLLBACK")
 
     def _entered(self, connection: sqlite3.Connection, asked: float) -> Position:
         snapshot, now = self._open.get(connection), monotonic()
-        if snapshot is None or asked > snapshot.began or now - snapshot.began > LONGEST:
-            self.leave(connection)
-            connection.execute("BEGIN")
-            snapshot = self._open[connection] = OpenSnapshot(now, read_position(connection))
-        return snapshot.position
+        if snapshot is not None and connection.in_transaction and asked <= snapshot.began > now - LONGEST:
+            return snapshot.position
+        self.leave(connection)
+        connection.execute("BEGIN")
+        position = read_position(connection)
+        self._open[connection] = OpenSnapshot(now, position)
+        return position

@@ -56,7 +56,7 @@ class Workers:
         self._will_deliver = False
         """Whether the loop has been asked to look at what ended, and has not begun to."""
         self._timer: asyncio.TimerHandle | None = None
-        self.before_rest: Callable[[sqlite3.Connection], None] = no_more
+        self.before_rest: Callable[[sqlite3.Connection], None] = leave_as_it_is
         """Called on the thread of a connection that finds no more work."""
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -135,7 +135,7 @@ class Workers:
             self._wake_one(loop)
 
 
-def no_more(_connection: sqlite3.Connection) -> None:
+def leave_as_it_is(_connection: sqlite3.Connection) -> None:
     """Do nothing before a connection rests."""
 
 

@@ -53,6 +53,15 @@ async def test_a_second_outcome_of_a_command_is_refused_by_its_id(store: EventSt
     await assert_only(store, FIRST)
 
 
+async def test_an_offset_has_one_outcome(store: EventStore) -> None:
+    await store.commit(FIRST)
+    with pytest.raises(CommitRefused):
+        await store.commit(batch(1, 3, outcomes=[outcome("c2", 2), outcome("c3", 1)]))
+    with pytest.raises(CommitRefused):
+        await store.commit(batch(1, 3, outcomes=[outcome("c2", 2), outcome("c3", 2)]))
+    await assert_only(store, FIRST)
+
+
 async def test_a_command_twice_in_one_commit_is_refused_by_its_id(store: EventStore) -> None:
     await store.commit(FIRST)
     with pytest.raises(DuplicateCommand) as refused:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from twofold.stores.errors import DuplicateCommand
+from twofold.stores.errors import Corruption, DuplicateCommand
 from twofold.stores.records import Commit, Outcome
 from twofold.stores.sqlite.audit import foreign_objects, open_to_audit
 from twofold.stores.sqlite.commits import write_commit
@@ -76,3 +76,15 @@ async def test_an_older_one_becomes_the_same_as_a_new_one_and_says_that_it_does(
     with structlog.testing.capture_logs() as logs:
         await (await SqliteEventStore.open(file)).close()
     assert logs == []
+
+
+async def test_an_older_one_whose_rows_were_tampered_with_is_damaged_and_says_the_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "write.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as old:
+        migrate(old, older(2, tmp_path / "older"), file)
+        write_commit(old, file, FIRST)
+        old.execute(
+            "INSERT INTO outcomes SELECT 'more', \"offset\", digest, status, stream, 1, 1, 1, 1, NULL FROM outcomes"
+        )
+    with pytest.raises(Corruption, match=r"outcomes_by_offset\.offset.*Restore a backup"):
+        await SqliteEventStore.open(file)

@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from twofold.stores.errors import StatementFailed
 from twofold.stores.protocols import ReadDb, Snapshot
-from twofold.stores.sqlite import snapshots
+from twofold.stores.sqlite import read_query, snapshots
 from twofold.stores.sqlite.migrations import READ_DB, migrate
 from twofold.stores.sqlite.snapshots import Snapshots
 
@@ -103,3 +104,53 @@ def test_a_query_that_fails_ends_the_snapshot(
     assert not reader.in_transaction
     move(writer, 1)
     assert ask(asked) == (1, 1)
+
+
+def test_a_snapshot_that_sqlite_ended_is_shared_with_nobody(
+    ask: Ask, writer: sqlite3.Connection, reader: sqlite3.Connection
+) -> None:
+    asked = monotonic()
+    ask(asked)
+    reader.execute("ROLLBACK")
+    move(writer, 1)
+    assert ask(asked) == (1, 1)
+    assert reader.in_transaction
+
+
+def test_a_query_under_which_sqlite_ended_the_snapshot_fails(shared: Snapshots, reader: sqlite3.Connection) -> None:
+    async def go_on(db: ReadDb) -> object:
+        reader.execute("ROLLBACK")
+        return await position(db)
+
+    with pytest.raises(StatementFailed, match=r"go_on failed: SQLite rolled back .*; ask again"):
+        shared.ask(reader, go_on, 1.0, monotonic())
+
+
+def test_the_time_limit_of_a_query_is_no_other_works(
+    shared: Snapshots, reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_query, "STEPS_BETWEEN_LOOKS", 1)
+    shared.ask(reader, position, 0.05, monotonic())
+    reader.execute("ROLLBACK")
+    monkeypatch.setattr(read_query.time, "monotonic", lambda: inf)
+    assert shared.outside(reader, lambda c: c.execute("SELECT position FROM twofold_cursor").fetchone()) == (0,)
+
+
+def test_a_long_query_seldom_takes_the_interpreters_lock(
+    shared: Snapshots, reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        return 0.0
+
+    async def count(db: ReadDb) -> object:
+        return await db.value(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
+        )
+
+    monkeypatch.setattr(read_query.time, "monotonic", look)
+    assert shared.ask(reader, count, 1.0, 0.0).value == 1_000_000  # in more than 10,000,000 steps
+    assert 2 < looks < 10
