@@ -23,7 +23,7 @@ __all__ = ["Filling", "RebuildProgress", "Report"]
 PAGE = 1_000
 PAGE_BESIDE_COMMANDS = 100
 """Events; what they take of the event loop in one piece, a command waits."""
-REST = 3.0
+REST = 4.0
 """So many times as long as a step took is the rest after it, while commands are handled."""
 AHEAD = 2.0
 """At least so many times as fast as events are made they are filled in: the end comes nearer, whatever the load."""
