@@ -23,8 +23,11 @@ __all__ = ["Filling", "RebuildProgress", "Report"]
 PAGE = 1_000
 PAGE_BESIDE_COMMANDS = 100
 """Events; what they take of the event loop in one piece, a command waits."""
-REST = 4.0
+REST = 3.0
 """So many times as long as a step took is the rest after it, while commands are handled."""
+IDLE_AFTER = 0.1
+"""Seconds after which no command is handled any more. They come in batches: from one step to the next there may be none
+just so."""
 AHEAD = 2.0
 """At least so many times as fast as events are made they are filled in: the end comes nearer, whatever the load."""
 
@@ -77,11 +80,14 @@ class Filling:
             DiskFull, StorageFailed: the device.
         """
         page, handled, made, since = PAGE_BESIDE_COMMANDS, self._handled(), self._end(), self._clock.monotonic()
+        busy_until = -math.inf
         while (missing := self._end() - self.position) > left:
-            before, handled = handled, self._handled()
-            idle = handled == before
-            step = min(PAGE if idle else page, missing)
             began = self._clock.monotonic()
+            before, handled = handled, self._handled()
+            if handled != before:
+                busy_until = began + IDLE_AFTER
+            idle = began >= busy_until
+            step = min(PAGE if idle else page, missing)
             await self._step(step)
             now = self._clock.monotonic()
             if not idle:

@@ -1,10 +1,11 @@
 """Filling a generation beside commands: it comes to its end whatever their rate, and leaves them what it can."""
 
 from collections.abc import Sequence
+from math import inf
 
 import pytest
 from msgspec.structs import replace
-from twofold.actors.filling import AHEAD, PAGE, PAGE_BESIDE_COMMANDS, REST, Filling, RebuildProgress
+from twofold.actors.filling import AHEAD, IDLE_AFTER, PAGE, PAGE_BESIDE_COMMANDS, REST, Filling, RebuildProgress
 from twofold.runtime.testing import VirtualClock
 from twofold.stores.chain import seal
 from twofold.stores.memory.event_store import MemoryEventStore
@@ -22,8 +23,18 @@ HISTORY = 20_000
 class Machine(VirtualClock):
     """A clock that moves as long as a step fills or rests, while commands make events."""
 
-    def __init__(self, made_per_second: float, handled_per_second: float | None = None) -> None:
+    def __init__(
+        self,
+        made_per_second: float,
+        handled_per_second: float | None = None,
+        *,
+        batch: float = 0.0,
+        until: float = inf,
+    ) -> None:
+        """Handle those of each `batch` seconds together, and none after the second `until`."""
         super().__init__()
+        self._batch = batch
+        self._until = until
         self._made = made_per_second
         self._handled = made_per_second if handled_per_second is None else handled_per_second
         self.rested = 0.0
@@ -32,7 +43,8 @@ class Machine(VirtualClock):
         return HISTORY + int(self._made * self.monotonic())
 
     def handled(self) -> int:
-        return int(self._handled * self.monotonic())
+        seconds = min(self.monotonic(), self._until)
+        return int(self._handled * (seconds - seconds % self._batch if self._batch else seconds))
 
     async def sleep(self, seconds: float) -> None:
         self.rested += seconds
@@ -92,6 +104,22 @@ async def test_beside_commands_it_takes_small_steps_and_leaves_two_thirds_of_the
     machine = Machine(made_per_second, handled_per_second=1_000)
     assert set((await caught_up(machine)).steps[1:]) == {PAGE_BESIDE_COMMANDS}
     assert machine.rested / machine.monotonic() == pytest.approx(REST / (1 + REST), abs=0.02)
+
+
+async def test_commands_that_come_in_batches_are_left_their_time_between_them_too() -> None:
+    machine = Machine(0, handled_per_second=1_000, batch=0.9 * IDLE_AFTER)
+    steps = (await caught_up(machine)).steps
+    until_the_first_batch = steps.index(PAGE_BESIDE_COMMANDS)
+    assert until_the_first_batch <= 1
+    assert set(steps[until_the_first_batch:]) == {PAGE_BESIDE_COMMANDS}
+
+
+async def test_where_commands_have_ended_it_takes_large_steps_again() -> None:
+    machine = Machine(0, handled_per_second=1_000, until=1.0)
+    steps = (await caught_up(machine)).steps
+    after = steps.index(PAGE, 1)
+    assert after == pytest.approx((1.0 + IDLE_AFTER) / ((1 + REST) * PAGE_BESIDE_COMMANDS / SPEED), abs=3)
+    assert set(steps[after:]) == {PAGE}
 
 
 @pytest.mark.parametrize("made_per_second", [3_000, 4_000, 4_900, 6_000, 9_000])
