@@ -132,7 +132,7 @@ def test_the_time_limit_of_a_query_is_no_other_works(
     monkeypatch.setattr(read_query, "STEPS_BETWEEN_LOOKS", 1)
     shared.ask(reader, position, 0.05, monotonic())
     reader.execute("ROLLBACK")
-    monkeypatch.setattr(read_query.time, "monotonic", lambda: inf)
+    monkeypatch.setattr("twofold.stores.sqlite.read_query.time.monotonic", lambda: inf)
     assert shared.outside(reader, lambda c: c.execute("SELECT position FROM twofold_cursor").fetchone()) == (0,)
 
 
@@ -151,6 +151,6 @@ def test_a_long_query_seldom_takes_the_interpreters_lock(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
         )
 
-    monkeypatch.setattr(read_query.time, "monotonic", look)
+    monkeypatch.setattr("twofold.stores.sqlite.read_query.time.monotonic", look)
     assert shared.ask(reader, count, 1.0, 0.0).value == 1_000_000  # in more than 10,000,000 steps
     assert 2 < looks < 10
