@@ -42,7 +42,7 @@ class BulkInsert(BulkStatement):
 
     A plain ``INSERT`` of many rows takes back those before the one that fails. For that SQLite copies each page that it
     is about to change into a journal of the statement, and past 64 KiB that journal is a file
-    (https://www.sqlite.org/tempfiles.html#statement_journal_files).
+    (https://www.sqlite.org/tempfiles.html#statement_journal_files). With a `tail` that updates it does so all the same.
     """
 
     def __init__(self, table: str, columns: int, tail: str = "") -> None:
