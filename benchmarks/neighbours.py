@@ -1,10 +1,9 @@
 """What one slow neighbour costs all others: `python -m benchmarks.neighbours [--quick]`.
 
 64 tasks submit commands and wait until they are handled, and every few milliseconds somebody asks for a product; in
-turns, without a slow neighbour and with one of three (see `benchmarks.slow_neighbours`): a consumer each of whose calls
-takes a second, beside another one that is prompt; a query that reads for seconds; and a reader that keeps a snapshot of
-both databases open, so that no checkpoint gets past it. The fourth is no part of Twofold: a process that computes. What
-it costs, a query that computes must cost as well, for either takes a processor.
+turns, without a neighbour and with one of four (see `benchmarks.slow_neighbours`): a consumer each of whose calls takes
+a second, beside another one that is prompt; a query that computes for long; a reader that keeps a snapshot of both
+databases open, so that no checkpoint gets past it; and, to compare the query with, a foreign process that computes.
 """
 
 import os

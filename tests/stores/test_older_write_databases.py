@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 from twofold.stores.errors import Corruption, DuplicateCommand
-from twofold.stores.records import Commit, Outcome
+from twofold.stores.records import Commit, Fault, Outcome
 from twofold.stores.sqlite.audit import foreign_objects, open_to_audit
 from twofold.stores.sqlite.commits import write_commit
 from twofold.stores.sqlite.event_store import SqliteEventStore
@@ -17,8 +17,8 @@ from tests.doubles.commits import AFTER_FIRST, FIRST, batch, events_of, outcome
 
 pytestmark = pytest.mark.anyio
 
-FAULTY = outcome("a rejected one", 2)
-COMMITS = (FIRST, batch(1, 3, outcomes=[FAULTY, outcome("0 comes before all", 3)]))
+REJECTED = outcome("a rejected one", 2, faults=(Fault("late", "day", facts={"days": 2}),))
+COMMITS = (FIRST, batch(1, 3, outcomes=[REJECTED, outcome("0 comes before all", 3)]))
 
 
 def older(version: int, folder: Path) -> Schema:

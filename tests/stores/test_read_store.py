@@ -200,6 +200,6 @@ async def test_queries_that_were_answered_keep_no_checkpoint_waiting(folder: Pat
             group.start_soon(store.query, ALL_ORDERS)
     await store.apply([], expected=1, position=2)
     with closing(sqlite3.connect(store.file)) as stranger:
-        stranger.execute("PRAGMA busy_timeout = 1000")
+        stranger.execute("PRAGMA busy_timeout = 10000")
         assert stranger.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
     await store.close()

@@ -53,7 +53,10 @@ def move(writer: sqlite3.Connection, to: int) -> None:
     writer.execute("UPDATE twofold_cursor SET position = ?", (to,))
 
 
-def test_who_asked_before_a_snapshot_began_shares_it(ask: Ask, writer: sqlite3.Connection) -> None:
+def test_who_asked_before_a_snapshot_began_shares_it(
+    ask: Ask, writer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "LONGEST", 30.0)
     asked = monotonic()
     move(writer, 1)
     assert ask(asked) == (1, 1)
@@ -130,7 +133,7 @@ def test_the_time_limit_of_a_query_is_no_other_works(
     shared: Snapshots, reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_query, "STEPS_BETWEEN_LOOKS", 1)
-    shared.ask(reader, position, 0.05, monotonic())
+    shared.ask(reader, position, 30.0, monotonic())
     reader.execute("ROLLBACK")
     monkeypatch.setattr("twofold.stores.sqlite.read_query.time.monotonic", lambda: inf)
     assert shared.outside(reader, lambda c: c.execute("SELECT position FROM twofold_cursor").fetchone()) == (0,)
