@@ -2,13 +2,16 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ...stores.errors import TwofoldError
 from .commands import SendCommand
 from .exchange import SendRow
+from .front import Front
 from .health import Health
 from .lookups import Lookups
 from .operating import Operating
@@ -16,10 +19,9 @@ from .problems import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
-    ProblemFound,
+    answer_error,
     answer_problem,
     problem,
-    problem_of,
 )
 from .requests import Readings
 from .service import Service
@@ -43,13 +45,14 @@ ADDRESSES = (
 )
 
 
-def application(service: Service, readings: Readings | None = None) -> Starlette:
+def application(service: Service, readings: Readings | None = None) -> ASGIApp:
     """Return the application that serves `service`. Whoever stops it stops its `readings` first."""
     readings = readings or Readings()
+    commands = SendCommand(service, readings)
     lookups, operating, health = Lookups(service), Operating(service, readings), Health(service)
     served = Starlette(
         routes=[
-            Route("/commands/{type}", SendCommand(service, readings), methods=["POST"]),
+            Route("/commands/{type}", commands, methods=["POST"]),
             Route("/commands", SendRow(service, readings).answer, methods=["POST"]),
             Route("/outcomes/{command_id:path}", lookups.outcome, methods=["GET"]),
             Route("/queries/{name}", lookups.query, methods=["GET"]),
@@ -66,14 +69,14 @@ def application(service: Service, readings: Readings | None = None) -> Starlette
         exception_handlers={TwofoldError: tell_error, HTTPException: tell_refusal, Exception: tell_bug},
     )
     served.router.redirect_slashes = False  # a redirect would send a command on as another request, or lose it
-    return served
+    return Front(ServerErrorMiddleware(commands, tell_bug), served)
 
 
 async def tell_error(_request: Request, error: Exception) -> Response:
     """Answer with what Twofold raised on purpose."""
     if not isinstance(error, TwofoldError):
         raise error
-    return answer_problem(problem_of(error), error.headers if isinstance(error, ProblemFound) else None)
+    return answer_error(error)
 
 
 async def tell_refusal(request: Request, error: Exception) -> Response:

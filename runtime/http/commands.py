@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...actors.admission import LARGEST_COMMAND
-from ...actors.submission import JsonCommand, NotAccepted, OutcomeUnknown, Stage
+from ...actors.submission import JsonCommand, Stage
+from ...stores.errors import TwofoldError
+from .fields import Fields
 from .json_answer import answer_json
-from .problems import Problem, answer_problem
-from .requests import Readings, Seconds, read_body, read_options, require_type, text_header
+from .problems import Problem, answer_error, answer_problem
+from .requests import Readings, Seconds, read_body, read_options
 from .room import Share
 from .service import Service
 from .telling import tell_command
@@ -40,26 +41,26 @@ class SendCommand:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Submit the command in the request, and tell what became of it."""
         with Share(self._readings.room) as share:
-            response = await self._answer(Request(scope, receive), share)
+            try:
+                response = await self._answer(scope, receive, share)
+            except TwofoldError as error:
+                response = answer_error(error)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, share: Share) -> Response:
-        require_type(request, "application/json")
-        options = read_options(request, CommandOptions)
-        command_id = text_header(request, "Idempotency-Key")
-        body = await read_body(request, self._readings, share, LARGEST_COMMAND)
-        try:
-            receipt = await self._service.submit(
-                JsonCommand(request.path_params["type"], body),
-                command_id=command_id,
-                wait=options.wait,
-                timeout=options.timeout,
-                expected_version=options.expected_version,
-                correlation_id=text_header(request, "Correlation-Id"),
-            )
-            told = tell_command(receipt, options.wait)
-        except (NotAccepted, OutcomeUnknown) as error:
-            told = tell_command(error, options.wait)
-        if isinstance(told, Problem):
-            return answer_problem(told)
-        return answer_json(told, told.status)
+    async def _answer(self, scope: Scope, receive: Receive, share: Share) -> Response:
+        fields = Fields(scope)
+        fields.require_type("application/json")
+        options = read_options(scope, CommandOptions)
+        command_id = fields.text("Idempotency-Key")
+        correlation_id = fields.text("Correlation-Id")
+        body = await read_body(scope, receive, self._readings, share, LARGEST_COMMAND)
+        receipt = await self._service.submit(
+            JsonCommand(scope["path_params"]["type"], body),
+            command_id=command_id,
+            wait=options.wait,
+            timeout=options.timeout,
+            expected_version=options.expected_version,
+            correlation_id=correlation_id,
+        )
+        told = tell_command(receipt, options.wait)
+        return answer_problem(told) if isinstance(told, Problem) else answer_json(told, told.status)

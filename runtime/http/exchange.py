@@ -23,8 +23,9 @@ from ...stores.errors import TwofoldError
 from ...stores.records import Fault
 from ..command_lines import Line, LineReader
 from ..submitting import Posted
+from .fields import Fields
 from .problems import Problem, answer_problem, kind_of_fault, problem, problem_of
-from .requests import Readings, Seconds, read_blocks, read_options, require_type, text_header
+from .requests import Readings, Seconds, read_blocks, read_options
 from .room import Share
 from .service import Service
 from .telling import tell_command
@@ -71,9 +72,10 @@ class SendRow:
 
     async def answer(self, request: Request) -> Response:
         """Return the exchange that answers `request`."""
-        require_type(request, MEDIA_TYPE, "application/ndjson", "application/jsonl")
-        options = read_options(request, ExchangeOptions)
-        return Exchange(self._service, self._readings, request, options, text_header(request, "Correlation-Id"))
+        fields = Fields(request.scope)
+        fields.require_type(MEDIA_TYPE, "application/ndjson", "application/jsonl")
+        options = read_options(request.scope, ExchangeOptions)
+        return Exchange(self._service, self._readings, request, options, fields.text("Correlation-Id"))
 
 
 class Exchange(Response):

@@ -5,9 +5,9 @@ for the site's, and names the site as the host of its requests. Without that, th
 of whatever it sends that may change something.
 """
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .fields import Fields
 from .problems import FOREIGN_ORIGIN, MALFORMED, MISDIRECTED, Problem, answer_problem, problem
 
 __all__ = ["OnlyThisHost"]
@@ -22,14 +22,14 @@ class OnlyThisHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or answer that it was meant for another host or comes from another site."""
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(Fields(scope))
         if refusal is None:
             await self._app(scope, receive, send)
         else:
             await answer_problem(refusal)(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> Problem | None:
-        hosts = headers.getlist("host")
+    def _refusal(self, fields: Fields) -> Problem | None:
+        hosts = fields.all("host")
         if len(hosts) > 1:
             return problem(MALFORMED, f"The header Host is there {len(hosts)} times. Give it once.")
         host = "".join(hosts).lower()
@@ -37,7 +37,7 @@ class OnlyThisHost:
         if (name if colon and port.isdecimal() else host) not in self._names:
             known = " or ".join(sorted(self._names))
             return problem(MISDIRECTED, f"This is not {host!r}. Ask for {known}, with the port.")
-        for origin in headers.getlist("origin"):
+        for origin in fields.all("origin"):
             if origin.lower() != f"http://{host}":
                 what = f"The request was sent by a page of {origin!r}, which is not of this server."
                 return problem(FOREIGN_ORIGIN, f"{what} Let the server of that page ask in its place.")

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...stores.effect_records import EffectRecord, EffectState
+from .fields import Fields
 from .json_answer import answer_json
 from .pages import Page, link
 from .problems import MALFORMED, ProblemFound
-from .requests import Readings, read_body, read_options, require_type
+from .requests import Readings, read_body, read_options
 from .room import Share
 from .service import Service
 
@@ -56,7 +57,7 @@ class Operating:
 
     async def effects(self, request: Request) -> Response:
         """Tell effects with their states and last errors, oldest first; those that are named by id, as rendered."""
-        options = read_options(request, EffectOptions)
+        options = read_options(request.scope, EffectOptions)
         states = _names(options.states)
         unknown = ", ".join(state for state in states if state not in STATES)
         if unknown:
@@ -85,7 +86,7 @@ class Operating:
 
     async def resume(self, request: Request) -> Response:
         """Let a paused consumer send again, and tell how many effects it has to send."""
-        require_type(request, "application/json")
+        Fields(request.scope).require_type("application/json")
         return answer_json(await self._service.resume_consumer(request.path_params["consumer"]))
 
     async def rebuild(self, request: Request) -> Response:
@@ -100,8 +101,8 @@ class Operating:
             RebuildStopped: the runtime stops.
             ProblemFound: the body is not declared as JSON, or a parameter makes no sense.
         """
-        require_type(request, "application/json")
-        back = read_options(request, RebuildOptions).back
+        Fields(request.scope).require_type("application/json")
+        back = read_options(request.scope, RebuildOptions).back
         return answer_json(await (self._service.rebuild_back() if back else self._service.rebuild()))
 
     async def rebuilding(self, _request: Request) -> Response:
@@ -117,9 +118,9 @@ class Operating:
         return {"effects": page.items}
 
     async def _release(self, request: Request, *, again: bool) -> Response:
-        require_type(request, "application/json")
+        Fields(request.scope).require_type("application/json")
         with Share(self._readings.room) as share:
-            body = await read_body(request, self._readings, share, LARGEST_BODY)
+            body = await read_body(request.scope, request.receive, self._readings, share, LARGEST_BODY)
             try:
                 effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

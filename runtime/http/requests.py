@@ -1,6 +1,5 @@
 """Reading requests: their options, the type of their body, and the body itself, within bounds of size and time."""
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,11 +10,13 @@ import msgspec
 from anyio import CancelScope
 from msgspec import Meta, Struct
 from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from ...actors.submission import Stopping
 from ..http_terms import LONGEST_WAIT
-from .problems import MALFORMED, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED, ProblemFound
+from .fields import Fields
+from .problems import MALFORMED, REQUEST_TIMEOUT, TOO_LARGE, ProblemFound
 from .room import Room, Share
 
 __all__ = [
@@ -25,8 +26,6 @@ __all__ = [
     "read_blocks",
     "read_body",
     "read_options",
-    "require_type",
-    "text_header",
 ]
 
 BODY_IS_HERE = "twofold.body_is_here"
@@ -73,13 +72,13 @@ class Readings:
                 self._scopes.discard(scope)
 
 
-def read_options(request: Request, type_: type[T]) -> T:
+def read_options(scope: Scope, type_: type[T]) -> T:
     """Return the parameters of the request's URL.
 
     Raises:
         ProblemFound: one is given twice, unknown, or no value for what it names.
     """
-    query: bytes = request.scope["query_string"]
+    query: bytes = scope["query_string"]
     options: T = (_known_options if len(query) <= LONGEST_KNOWN else _options)(type_, query)
     return options
 
@@ -119,40 +118,7 @@ def convert_options(given: dict[str, str], type_: type[T]) -> T:
         raise ProblemFound(MALFORMED, f"{told}. The parameters are: {known}.") from None
 
 
-def text_header(request: Request, name: str) -> str | None:
-    """Return the text of a header field, bare or in the quotes of RFC 9651, or ``None`` where it is not there.
-
-    Raises:
-        ProblemFound: it is there twice, or holds what is no ASCII.
-    """
-    given = request.headers.getlist(name)
-    if not given:
-        return None
-    if len(given) > 1:
-        raise ProblemFound(MALFORMED, f"The header {name} is there twice. Give it once.")
-    (text,) = given
-    if not text.isascii():
-        raise ProblemFound(MALFORMED, f"The header {name} holds characters outside of ASCII. Choose another id.")
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\([\\\"])", r"\1", text[1:-1])
-    return text
-
-
-def require_type(request: Request, *types: str) -> None:
-    """Check that the body has one of these media types.
-
-    A browser sends none of them to a foreign server without asking it first, and this one says no.
-
-    Raises:
-        ProblemFound: it has another one.
-    """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given not in types:
-        what = f"is {given!r}" if given else "has no Content-Type"
-        raise ProblemFound(UNSUPPORTED, f"The body {what}. Send it as {types[0]}.", {"Accept-Post": ", ".join(types)})
-
-
-async def read_body(request: Request, readings: Readings, share: Share, limit: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, readings: Readings, share: Share, limit: int) -> bytes:
     """Return the whole body, which takes as much of `share`.
 
     Raises:
@@ -160,14 +126,14 @@ async def read_body(request: Request, readings: Readings, share: Share, limit: i
         Overloaded: there is no room for it.
         Stopping: the server stops.
     """
-    length = request.headers.get("content-length", "")
+    length = Fields(scope).first("content-length")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
-    if BODY_IS_HERE in request.scope.get("state", ()):
-        return await _within(request, share, limit)
+    if BODY_IS_HERE in scope.get("state", ()):
+        return await _within(receive, share, limit)
     body = b""
     with anyio.move_on_after(readings.seconds) as deadline, readings.reading() as reading:
-        body = await _within(request, share, limit)
+        body = await _within(receive, share, limit)
     if reading.cancelled_caught:
         raise Stopping
     if deadline.cancelled_caught:
@@ -176,16 +142,19 @@ async def read_body(request: Request, readings: Readings, share: Share, limit: i
     return body
 
 
-async def _within(request: Request, share: Share, limit: int) -> bytes:
+async def _within(receive: Receive, share: Share, limit: int) -> bytes:
     body = bytearray()
-    try:
-        async for block in request.stream():
-            share.take(len(block))
-            body += block
-            if len(body) > limit:
-                raise _too_large(limit)
-    except ClientDisconnect:
-        raise ProblemFound(MALFORMED, "The body broke off. Nothing was done; send it again.") from None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemFound(MALFORMED, "The body broke off. Nothing was done; send it again.")
+        block = message.get("body", b"")
+        share.take(len(block))
+        body += block
+        if len(body) > limit:
+            raise _too_large(limit)
+        more = message.get("more_body", False)
     return bytes(body)
 
 

@@ -1,0 +1,69 @@
+"""The header fields of a request."""
+
+import re
+
+from starlette.types import Scope
+
+from .problems import MALFORMED, UNSUPPORTED, ProblemFound
+
+__all__ = ["Fields"]
+
+
+class Fields:
+    """The header fields of one request, by name.
+
+    They are put into a table once. Starlette's own walk over all fields, for each that is asked for, takes some
+    micro-seconds more than that of each command.
+    """
+
+    __slots__ = ("_by_name", "_given")
+
+    def __init__(self, scope: Scope) -> None:
+        self._given: list[tuple[bytes, bytes]] = scope["headers"]
+        self._by_name: dict[bytes, bytes] = dict(self._given)
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of all fields of that name, in the order in which they came."""
+        key = name.lower().encode()
+        if key not in self._by_name:
+            return []
+        if len(self._by_name) == len(self._given):
+            return [self._by_name[key].decode("latin-1")]
+        return [value.decode("latin-1") for given, value in self._given if given == key]
+
+    def first(self, name: str) -> str:
+        """Return the value of the first field of that name, or an empty text where there is none."""
+        return next(iter(self.all(name)), "")
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a field, bare or in the quotes of RFC 9651, or ``None`` where it is not there.
+
+        Raises:
+            ProblemFound: it is there twice, or holds what is no ASCII.
+        """
+        given = self.all(name)
+        if not given:
+            return None
+        if len(given) > 1:
+            raise ProblemFound(MALFORMED, f"The header {name} is there twice. Give it once.")
+        (text,) = given
+        if not text.isascii():
+            raise ProblemFound(MALFORMED, f"The header {name} holds characters outside of ASCII. Choose another id.")
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            return re.sub(r"\\([\\\"])", r"\1", text[1:-1])
+        return text
+
+    def require_type(self, *types: str) -> None:
+        """Check that the body has one of these media types.
+
+        A browser sends none of them to a foreign server without asking it first, and this one says no.
+
+        Raises:
+            ProblemFound: it has another one.
+        """
+        given = self.first("content-type").partition(";")[0].strip().lower()
+        if given not in types:
+            what = f"is {given!r}" if given else "has no Content-Type"
+            raise ProblemFound(
+                UNSUPPORTED, f"The body {what}. Send it as {types[0]}.", {"Accept-Post": ", ".join(types)}
+            )

@@ -1,0 +1,32 @@
+"""Header fields are found by their names, however they are written, and however often they or others are there."""
+
+import pytest
+from twofold.runtime.http.fields import Fields
+from twofold.runtime.http.problems import ProblemFound
+
+SCOPE = {
+    "headers": [(b"idempotency-key", b"mine"), (b"x-hop", b"1"), (b"x-hop", b"2"), (b"correlation-id", b'"a \\" b"')]
+}
+
+
+def test_all_values_of_a_name_are_there_in_their_order() -> None:
+    fields = Fields(SCOPE)
+    assert fields.all("X-Hop") == ["1", "2"]
+    assert fields.all("X-Other") == []
+
+
+def test_one_that_is_there_once_is_found_beside_others_that_are_there_twice() -> None:
+    fields = Fields(SCOPE)
+    assert fields.text("Idempotency-Key") == fields.first("idempotency-key") == "mine"
+    assert fields.text("Correlation-Id") == 'a " b'
+    assert (fields.text("X-Other"), fields.first("X-Other")) == (None, "")
+
+
+def test_a_text_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ProblemFound, match="X-Hop is there twice"):
+        Fields(SCOPE).text("X-Hop")
+
+
+def test_the_names_alone_decide_whether_one_is_there() -> None:
+    assert Fields({"headers": []}).all("Host") == []
+    assert Fields({"headers": [(b"host", b"\xe4")]}).all("Host") == ["ä"]
