@@ -6,6 +6,7 @@ a commit and by nothing else; a failed handler is replaced by one that starts fr
 
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from ..stores.errors import ClaimTaken, CommitRefused, Corruption, DuplicateCommand
@@ -18,6 +19,7 @@ from .event_feed import EventFeed
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
+from .kernel.following import Gathering, follow
 from .kernel.watermark import Watermark
 from .space import Space
 
@@ -70,14 +72,9 @@ class CommandHandler(Actor[LoggedCommand]):
         return (self._follow, self._retain)
 
     async def _follow(self) -> None:
-        """Read the log into the mailbox, as far as there is room."""
-        after = self.cursor
-        while True:
-            await self._log.wait(after)
-            logged = await self._log.read(after, self.batch)
-            await self.mailbox.send_all(logged)
-            after = logged[-1].offset
-            del logged  # they are not kept until there are more
+        """Read the log into the mailbox."""
+        gathering = Gathering(self._in_flight.handling)
+        await follow(self._log, self.mailbox, self.cursor, self.batch, attrgetter("offset"), gathering)
 
     async def _retain(self) -> None:
         """Let the log delete, now and then, what was handled and is past its retention."""

@@ -7,6 +7,7 @@ consumer that prefers nothing to twice, parked.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from operator import attrgetter
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from .effect_sender import EffectSender, on_the_wall
 from .event_feed import EventFeed
 from .kernel.actor import Actor
 from .kernel.clock import Clock
+from .kernel.following import follow
 from .kernel.watermark import Watermark
 from .quiet import Quiet
 from .rendering import render
@@ -157,14 +159,8 @@ class EffectConsumer(Actor[EventRecord]):
         return self._sender.next_attempt()
 
     async def _follow(self) -> None:
-        """Read the feed into the mailbox, as far as there is room."""
-        after = self.cursor
-        while True:
-            await self._feed.wait(after)
-            events = await self._feed.read(after, self.batch)
-            await self.mailbox.send_all(events)
-            after = events[-1].position
-            del events  # they are not kept until there are more
+        """Read the feed into the mailbox."""
+        await follow(self._feed, self.mailbox, self.cursor, self.batch, attrgetter("position"))
 
     async def _take_up(self, page: Sequence[EffectRecord]) -> None:
         """Schedule what a predecessor left: attempts of unknown end at once, others after their delay."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ..stores.errors import TwofoldError
 from ..stores.records import LoggedCommand, Offset, Outcome, Position
+from .kernel.demand import Demand
 from .submission import CommandIdReused, Submission
 
 __all__ = ["Flight", "InFlight"]
@@ -42,6 +43,10 @@ class InFlight:
         self._halted: str | None = None
         self.logged = 0
         """How many of them are in the log: accepted, and not yet handled."""
+        self.handling = Demand()
+        """Those who wait until a command that is under way is handled, or longer."""
+        self.projecting = Demand()
+        """Those whose command is handled and who wait until its events are projected."""
 
     def join(self, submission: Submission, command_id: str, digest: bytes, command: Any = None) -> bool:
         """Let `submission` wait for the command under its id; return whether it is the first one to do so.
@@ -50,11 +55,13 @@ class InFlight:
             CommandIdReused: another command is under way under that id.
         """
         flight = self._flights.get(command_id)
+        if flight is not None and flight.digest != digest:
+            raise CommandIdReused(command_id)
+        if submission.until != "accepted":
+            self.handling.rise()
         if flight is None:
             self._flights[command_id] = Flight(digest, command, [submission])
             return True
-        if flight.digest != digest:
-            raise CommandIdReused(command_id)
         submission.repeated = True
         flight.waiting.append(submission)
         if flight.offset:
@@ -82,6 +89,8 @@ class InFlight:
         if flight is None:
             return  # the handler was faster
         for submission in flight.waiting:
+            if submission.until != "accepted":
+                self.handling.waiting -= 1
             submission.refuse(error)
 
     def handled(self, outcome: Outcome) -> None:
@@ -92,6 +101,8 @@ class InFlight:
         if flight.offset:
             self.logged -= 1
         for submission in flight.waiting:
+            if submission.until != "accepted":
+                self.handling.waiting -= 1
             self.answer(submission, outcome)
 
     def answer(self, submission: Submission, outcome: Outcome) -> None:
@@ -105,18 +116,21 @@ class InFlight:
             submission.not_projected(self._halted)
         else:
             heapq.heappush(self._unprojected, (outcome.position, next(self._order), submission))
+            self.projecting.rise()
 
     def projected(self, position: Position) -> None:
         """Answer everybody whose events the read database holds, now that it is at `position`."""
         self._projected = position
         while self._unprojected and self._unprojected[0][0] <= position:
             heapq.heappop(self._unprojected)[2].projected()
+            self.projecting.waiting -= 1
 
     def projection_halted(self, why: str) -> None:
         """Answer everybody who waits for the read database, now or later, that it stands still."""
         self._halted = why
         for _, _, submission in self._unprojected:
             submission.not_projected(why)
+            self.projecting.waiting -= 1
         self._unprojected.clear()
 
     def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
@@ -131,8 +145,11 @@ class InFlight:
         """Answer everybody who still waits with what is known, because nobody handles commands any more."""
         for flight in self._flights.values():
             for submission in flight.waiting:
+                if submission.until != "accepted":
+                    self.handling.waiting -= 1
                 submission.expire()
         for _, _, submission in self._unprojected:
+            self.projecting.waiting -= 1
             submission.expire()
         self._flights.clear()
         self._unprojected.clear()

@@ -5,6 +5,7 @@ raises halts the projector there: nothing is skipped, commands go on, and the qu
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from anyio import Lock
@@ -18,6 +19,7 @@ from .event_feed import EventFeed
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
+from .kernel.following import Gathering, follow
 from .kernel.supervisor import Halt
 from .kernel.watermark import Watermark
 from .space import Space
@@ -88,14 +90,9 @@ class Projector(Actor[EventRecord]):
         return (self._follow,)
 
     async def _follow(self) -> None:
-        """Read the feed into the mailbox, as far as there is room."""
-        after = self.cursor
-        while True:
-            await self._feed.wait(after)
-            events = await self._feed.read(after, self.batch)
-            await self.mailbox.send_all(events)
-            after = events[-1].position
-            del events  # they are not kept until there are more
+        """Read the feed into the mailbox."""
+        gathering = Gathering(self._in_flight.projecting)
+        await follow(self._feed, self.mailbox, self.cursor, self.batch, attrgetter("position"), gathering)
 
     def made_at(self, message: EventRecord) -> int:
         return message.time

@@ -47,8 +47,8 @@ class Pipeline:
         self._stores = stores
         self.feed = EventFeed(stores.events, head)
         self.in_flight = InFlight()
-        self.handled = Watermark()
-        self.projected = Watermark()
+        self.handled = Watermark(demand=self.in_flight.handling)
+        self.projected = Watermark(demand=self.in_flight.projecting)
         self._space = Space(clock)
         self._end_of_filling = CancelScope()
         self._applying = Lock()

@@ -3,6 +3,7 @@
 import heapq
 from itertools import count
 
+from .demand import Demand
 from .reply import Reply
 
 __all__ = ["Watermark"]
@@ -11,8 +12,10 @@ __all__ = ["Watermark"]
 class Watermark:
     """How far something has come. It belongs to a role, so it outlives the actors that raise it."""
 
-    def __init__(self, value: int = 0) -> None:
+    def __init__(self, value: int = 0, demand: Demand | None = None) -> None:
+        """Begin at `value`; those who wait are a part of `demand`."""
         self._value = value
+        self._demand = Demand() if demand is None else demand
         self._order = count()
         self._waiting: list[tuple[int, int, Reply[int]]] = []
 
@@ -34,9 +37,11 @@ class Watermark:
         reply: Reply[int] = Reply()
         waiting = value, next(self._order), reply
         heapq.heappush(self._waiting, waiting)
+        self._demand.rise()
         try:
             return await reply.wait()
         finally:
+            self._demand.waiting -= 1
             if self._value < value:  # whoever gives up leaves nothing behind
                 self._waiting.remove(waiting)
                 heapq.heapify(self._waiting)

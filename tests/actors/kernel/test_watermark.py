@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from twofold.actors.kernel.demand import Demand
 from twofold.actors.kernel.watermark import Watermark
 
 from tests.doubles.waiting import turns
@@ -43,3 +44,20 @@ async def test_whoever_gives_up_leaves_nothing_behind() -> None:
             await mark.reach(height)
     assert mark._waiting == []
     mark.rise(10**9)
+
+
+async def test_those_who_wait_are_a_part_of_the_demand_as_long_as_they_do() -> None:
+    demand = Demand()
+    mark = Watermark(demand=demand)
+    await mark.reach(0)
+    assert demand.waiting == 0
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(mark.reach, 1)
+        tasks.start_soon(mark.reach, 2)
+        await turns()
+        assert demand.waiting == 2
+        mark.rise(1)
+        await turns()
+        assert demand.waiting == 1
+        tasks.cancel_scope.cancel()
+    assert demand.waiting == 0
