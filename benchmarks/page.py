@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from .bounds import bounds
 from .goals import Goal
-from .summary import bounds, goal_rows
+from .summary import goal_rows
 
 __all__ = ["Measured", "bounds_of", "goals_of", "loads_in", "read_measured", "write_page"]
 
@@ -89,9 +90,9 @@ def goals_of(measured: Sequence[Measured]) -> list[Goal]:
 
 
 def bounds_of(measured: Sequence[Measured]) -> str:
-    """Return what bounds that which was missed, where `stages` was measured."""
-    stages = [line for each in measured if each.name == "stages" for line in each.lines]
-    return fill(bounds(goals_of(measured), stages), 120)
+    """Return what bounds that which was missed, where it was measured, a paragraph for each kind of goal."""
+    told = bounds(goals_of(measured), {each.name: each.lines for each in measured})
+    return "\n\n".join(fill(paragraph, 120) for paragraph in ["What bounds those that are missed:", *told] if told)
 
 
 def write_page(folder: Path, measured: Sequence[Measured]) -> None:

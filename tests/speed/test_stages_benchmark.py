@@ -25,6 +25,9 @@ def test_a_tiny_run_times_every_stage_and_every_part_and_leaves_no_folders(
     assert set(timed) == {*STAGES, *(part for parts in PARTS.values() for part in parts)}
     assert all(line["wall"] > 0 and line["cpu"] > 0 for line in timed.values())
     assert timed["digest"]["of"] == "admit: form"
+    of_orders = [line["cpu"] for line in lines if line["record"] == "stage of an order"]
+    assert len(of_orders) == len(STAGES)
+    assert sum(of_orders) > sum(timed[name]["cpu"] for name in STAGES)
     assert list((tmp_path / "data").iterdir()) == []
     assert "all stages" in capsys.readouterr().out
 
@@ -45,7 +48,7 @@ def test_what_no_stage_explains_is_the_whole_less_all_stages(tmp_path: Path) -> 
     times = dict.fromkeys([*STAGES, *(part for parts in PARTS.values() for part in parts)], StageTime(2.0, 1.0))
     held = Holders({"actors": 30, "stores": 10})
     whole = [WholeTime(90.0, 50.0), WholeTime(80.0, 60.0)]
-    results = StageResults(machine(tmp_path), 100, 2, 8, times, whole, held)
+    results = StageResults(machine(tmp_path), 100, 2, 8, times, times, whole, held)
     assert results.all_stages() == StageTime(2.0 * len(STAGES), 1.0 * len(STAGES))
     told = report(results)
     assert f"{50.0 - len(STAGES):.1f}" in told

@@ -3,14 +3,13 @@
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks import suite
 from benchmarks.goals import Goal
 from benchmarks.page import TITLES, goals_of, read_measured, write_page
-from benchmarks.summary import bounds, goal_rows, summary
+from benchmarks.summary import goal_rows, summary
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -76,20 +75,6 @@ def test_a_goal_that_is_met_has_a_ratio_of_one_or_more_whichever_way_it_is_held(
     assert rate == ("a rate", "≥ 0.5", "0.4", "0.80", "missed")
     assert time == ("a time", "≤ 0.25", "0.2", "1.25", "met")
     assert summary([]) == "No scenario was measured that has a goal."
-
-
-def test_what_is_missed_says_what_bounds_it() -> None:
-    stages: list[dict[str, Any]] = [
-        {"record": "stage", "name": "decide", "cpu": 30.0},
-        {"record": "stage", "name": "commit", "cpu": 10.0},
-        {"record": "whole", "cpu": 55.0},
-        {"record": "interpreter", "looks": {"actors": 3, "stores": 1}},
-    ]
-    told = bounds(LEAST, stages)
-    assert "the stages of a command take 40 us of a processor, most of them decide 75%, commit 25%" in told
-    assert "the whole pipeline takes 55" in told
-    assert "actors have 75%" in told
-    assert bounds(LEAST[1:], stages) == bounds(LEAST, []) == ""
 
 
 def test_a_quick_run_leaves_the_peers_out_unless_they_are_named(
