@@ -190,7 +190,7 @@ class EffectConsumer(Actor[EventRecord]):
     async def _watch_projection(self) -> None:
         """Look again at what is due whenever the read database has moved on, where that counts."""
         while self._definition.after_projection:
-            await self._projected.reach(self._projected.value + 1)
+            await self._projected.watch(self._projected.value + 1)
             self._sender.wake()
 
     async def _forget(self) -> None:

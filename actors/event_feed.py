@@ -61,4 +61,4 @@ class EventFeed:
 
     async def wait(self, after: Position) -> None:
         """Return as soon as there is an event past position `after`."""
-        await self._head.reach(after + 1)
+        await self._head.watch(after + 1)

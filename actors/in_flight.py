@@ -44,9 +44,11 @@ class InFlight:
         self.logged = 0
         """How many of them are in the log: accepted, and not yet handled."""
         self.handling = Demand()
-        """Those who wait until a command that is under way is handled, or longer."""
+        """Who makes the handler haste: the senders who wait until a command under way is handled, or longer. Those who
+        wait for its watermark are counted here too."""
         self.projecting = Demand()
-        """Those whose command is handled and who wait until its events are projected."""
+        """Who makes the projector haste: the senders whose command is handled and who wait until its events are
+        projected. Those who wait for its watermark, queries above all, are counted here too."""
 
     def join(self, submission: Submission, command_id: str, digest: bytes, command: Any = None) -> bool:
         """Let `submission` wait for the command under its id; return whether it is the first one to do so.
@@ -90,7 +92,7 @@ class InFlight:
             return  # the handler was faster
         for submission in flight.waiting:
             if submission.until != "accepted":
-                self.handling.waiting -= 1
+                self.handling.fall()
             submission.refuse(error)
 
     def handled(self, outcome: Outcome) -> None:
@@ -130,7 +132,7 @@ class InFlight:
         self._halted = why
         for _, _, submission in self._unprojected:
             submission.not_projected(why)
-            self.projecting.waiting -= 1
+            self.projecting.fall()
         self._unprojected.clear()
 
     def restore(self, unhandled: Iterable[LoggedCommand]) -> None:
@@ -146,10 +148,10 @@ class InFlight:
         for flight in self._flights.values():
             for submission in flight.waiting:
                 if submission.until != "accepted":
-                    self.handling.waiting -= 1
+                    self.handling.fall()
                 submission.expire()
         for _, _, submission in self._unprojected:
-            self.projecting.waiting -= 1
+            self.projecting.fall()
             submission.expire()
         self._flights.clear()
         self._unprojected.clear()

@@ -181,6 +181,8 @@ class Validator(Actor[Submission]):
             return []
         candidates = self._in_turn(candidates)
         on_their_way = self._in_flight.logged + len(self._unlogged) - len(candidates)
+        if on_their_way + len(candidates) > self._max_unhandled // 2:
+            self._in_flight.handling.hasten()  # before commands are turned away because others gather
         room = max(0, self._max_unhandled - on_their_way)
         for candidate in candidates[room:]:
             self._leave(candidate, Overloaded("The queue of unhandled commands", self._max_unhandled))

@@ -1,7 +1,7 @@
 """Time as the actors see it: a wall clock for records, a monotonic one for waiting.
 
 Everything that waits takes a clock, so that a test holds time still and moves it by hand: with the `VirtualClock` of
-`twofold.runtime.testing`.
+`twofold.runtime.testing`. Only the few milliseconds in which messages gather (`following.py`) are the machine's own.
 """
 
 import time

@@ -34,7 +34,7 @@ class Source(Protocol[M_co]):
 class Gathering:
     """Lets messages gather for a moment, unless somebody waits for what becomes of them.
 
-    It goes by the machine's own clock: a test that holds an actor's time still holds up no message.
+    It goes by the machine's own clock and by no other: a test that holds an actor's time still holds up no message.
     """
 
     def __init__(self, demand: Demand, seconds: float = GATHERING) -> None:

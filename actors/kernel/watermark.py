@@ -13,7 +13,7 @@ class Watermark:
     """How far something has come. It belongs to a role, so it outlives the actors that raise it."""
 
     def __init__(self, value: int = 0, demand: Demand | None = None) -> None:
-        """Begin at `value`; those who wait are a part of `demand`."""
+        """Begin at `value`; those who `reach` for more are a part of `demand` while they wait."""
         self._value = value
         self._demand = Demand() if demand is None else demand
         self._order = count()
@@ -31,17 +31,25 @@ class Watermark:
             heapq.heappop(self._waiting)[2].give(self._value)
 
     async def reach(self, value: int) -> int:
-        """Return the height once it is `value` or more."""
+        """Return the height once it is `value` or more, and ask for haste until then."""
+        if self._value >= value:
+            return self._value
+        self._demand.rise()
+        try:
+            return await self.watch(value)
+        finally:
+            self._demand.fall()
+
+    async def watch(self, value: int) -> int:
+        """Return the height once it is `value` or more, whenever that may be."""
         if self._value >= value:
             return self._value
         reply: Reply[int] = Reply()
         waiting = value, next(self._order), reply
         heapq.heappush(self._waiting, waiting)
-        self._demand.rise()
         try:
             return await reply.wait()
         finally:
-            self._demand.waiting -= 1
             if self._value < value:  # whoever gives up leaves nothing behind
                 self._waiting.remove(waiting)
                 heapq.heapify(self._waiting)

@@ -69,6 +69,7 @@ def application(service: Service, readings: Readings | None = None) -> ASGIApp:
         exception_handlers={TwofoldError: tell_error, HTTPException: tell_refusal, Exception: tell_bug},
     )
     served.router.redirect_slashes = False  # a redirect would send a command on as another request, or lose it
+    # What is put around the routes from here on does not see commands, which go past them.
     return Front(ServerErrorMiddleware(commands, tell_bug), served)
 
 

@@ -53,7 +53,7 @@ class SendCommand:
         options = read_options(scope, CommandOptions)
         command_id = fields.text("Idempotency-Key")
         correlation_id = fields.text("Correlation-Id")
-        body = await read_body(scope, receive, self._readings, share, LARGEST_COMMAND)
+        body = await read_body(scope, fields, receive, self._readings, share, LARGEST_COMMAND)
         receipt = await self._service.submit(
             JsonCommand(scope["path_params"]["type"], body),
             command_id=command_id,

@@ -12,14 +12,14 @@ __all__ = ["Fields"]
 class Fields:
     """The header fields of one request, by name.
 
-    They are put into a table once. Starlette's own walk over all fields, for each that is asked for, takes some
-    micro-seconds more than that of each command.
+    A table of them is made once, where Starlette's own class walks over all fields for each that is asked for.
     """
 
     __slots__ = ("_by_name", "_given")
 
     def __init__(self, scope: Scope) -> None:
-        self._given: list[tuple[bytes, bytes]] = scope["headers"]
+        self._given: list[tuple[bytes, bytes]] = list(scope["headers"])
+        scope["headers"] = self._given  # ASGI allows any iterable, which may give its fields only once
         self._by_name: dict[bytes, bytes] = dict(self._given)
 
     def all(self, name: str) -> list[str]:

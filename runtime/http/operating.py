@@ -118,9 +118,10 @@ class Operating:
         return {"effects": page.items}
 
     async def _release(self, request: Request, *, again: bool) -> Response:
-        Fields(request.scope).require_type("application/json")
+        fields = Fields(request.scope)
+        fields.require_type("application/json")
         with Share(self._readings.room) as share:
-            body = await read_body(request.scope, request.receive, self._readings, share, LARGEST_BODY)
+            body = await read_body(request.scope, fields, request.receive, self._readings, share, LARGEST_BODY)
             try:
                 effect_ids = msgspec.json.decode(body, type=EffectIds).effect_ids
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

@@ -118,7 +118,9 @@ def convert_options(given: dict[str, str], type_: type[T]) -> T:
         raise ProblemFound(MALFORMED, f"{told}. The parameters are: {known}.") from None
 
 
-async def read_body(scope: Scope, receive: Receive, readings: Readings, share: Share, limit: int) -> bytes:
+async def read_body(
+    scope: Scope, fields: Fields, receive: Receive, readings: Readings, share: Share, limit: int
+) -> bytes:
     """Return the whole body, which takes as much of `share`.
 
     Raises:
@@ -126,7 +128,7 @@ async def read_body(scope: Scope, receive: Receive, readings: Readings, share: S
         Overloaded: there is no room for it.
         Stopping: the server stops.
     """
-    length = Fields(scope).first("content-length")
+    length = fields.first("content-length")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     if BODY_IS_HERE in scope.get("state", ()):

@@ -6,6 +6,7 @@ from benchmarks.bounds import bounds
 from benchmarks.goals import Goal
 
 STAGES: list[dict[str, Any]] = [
+    {"record": "run", "batch": 1_000},
     {"record": "stage", "name": "decide", "cpu": 30.0},
     {"record": "stage", "name": "commit", "cpu": 10.0},
     {"record": "stage of an order", "name": "decide", "cpu": 60.0},
@@ -46,7 +47,7 @@ def test_http_is_bounded_by_the_sum_of_what_the_bare_endpoint_does_and_the_stage
     ]
     (told,) = bounds(missed("HTTP, 64 connections"), {"stages": STAGES, "http": pairs})
     assert "costs the bare endpoint 50 us of a processor, and Twofold 250" in told
-    assert "take 150, most of them apply 60%, decide 40%" in told
+    assert "1,000 orders at a time, take 150, most of them apply 60%, decide 40%" in told
     assert "50 of 200 us, or 0.25" in told
 
 

@@ -29,11 +29,19 @@ async def test_it_is_there_until_the_last_one_waits_no_more() -> None:
     demand = Demand()
     demand.rise()
     demand.rise()
-    demand.waiting -= 1
+    demand.fall()
     await demand.wait()
-    demand.waiting -= 1
+    demand.fall()
     with anyio.move_on_after(0) as looking_out:
         await demand.wait()
     assert looking_out.cancelled_caught
     demand.rise()
     await demand.wait()
+
+
+async def test_whoever_looks_out_for_it_can_be_called_though_nobody_waits() -> None:
+    demand = Demand()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(demand.wait)
+        await turns()
+        demand.hasten()

@@ -46,7 +46,7 @@ async def test_whoever_gives_up_leaves_nothing_behind() -> None:
     mark.rise(10**9)
 
 
-async def test_those_who_wait_are_a_part_of_the_demand_as_long_as_they_do() -> None:
+async def test_those_who_reach_for_more_are_a_part_of_the_demand_while_they_wait_and_those_who_watch_are_not() -> None:
     demand = Demand()
     mark = Watermark(demand=demand)
     await mark.reach(0)
@@ -57,6 +57,9 @@ async def test_those_who_wait_are_a_part_of_the_demand_as_long_as_they_do() -> N
         await turns()
         assert demand.waiting == 2
         mark.rise(1)
+        await turns()
+        assert demand.waiting == 1
+        tasks.start_soon(mark.watch, 2)
         await turns()
         assert demand.waiting == 1
         tasks.cancel_scope.cancel()

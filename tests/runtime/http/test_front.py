@@ -4,10 +4,15 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+from twofold import Runtime
 from twofold.runtime.http.application import application
 from twofold.runtime.http.front import Front
+from twofold.runtime.testing import MemoryFolder
 
+from tests.doubles.accounts import accounts_app
 from tests.doubles.served import problem
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
@@ -52,6 +57,44 @@ async def test_a_command_goes_to_its_endpoint() -> None:
 )
 async def test_all_else_goes_by_the_routes(scope: dict[str, str]) -> None:
     assert await where(**scope) == ("routes", None)
+
+
+ADA = {"account": "1", "owner": "Ada"}
+JSON, KEY = {"Content-Type": "application/json"}, {"Idempotency-Key": "mine"}
+REQUESTS: list[dict[str, Any]] = [
+    {"url": "/commands/account.open?wait=projected", "json": ADA, "headers": KEY},
+    {"url": "/commands/account.open?wait=handled", "json": ADA, "headers": KEY},
+    {"url": "/commands/account.open", "json": ADA | {"owner": "Bo"}, "headers": KEY},
+    {"url": "/commands/account.open?wait=handled", "json": ADA, "headers": {"Idempotency-Key": "another"}},
+    {"url": "/commands/account.open", "json": {}, "headers": {"Idempotency-Key": "without"}},
+    {"url": "/commands/account.open", "content": b"{", "headers": JSON | {"Idempotency-Key": "broken"}},
+    {"url": "/commands/account.open", "content": b"{}", "headers": KEY},
+    {"url": "/commands/account.open", "json": ADA, "headers": [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]},
+    {"url": "/commands/account.open?wait=never", "json": ADA},
+    {"url": "/commands/account.open", "content": b" " * ((1 << 20) + 1), "headers": JSON},
+    {"url": "/commands/nothing", "json": {}, "headers": KEY},
+    {"url": "/commands/account.open/more", "json": ADA},
+]
+
+
+async def answers(below: str) -> list[tuple[int, dict[str, str], bytes]]:
+    """Return status, headers and body of the answers of a new runtime that is mounted `below` a path."""
+    runtime = Runtime(accounts_app(), open_stores=MemoryFolder().open)
+    app: ASGIApp = application(runtime)
+    if below:
+        app = Starlette(routes=[Mount(below, app)])
+    transport = httpx.ASGITransport(app)
+    async with runtime, httpx.AsyncClient(transport=transport, base_url=f"http://localhost{below}") as client:
+        told = [await client.post(**request) for request in REQUESTS]
+    return [(answer.status_code, dict(answer.headers), answer.content.replace(below.encode(), b"")) for answer in told]
+
+
+async def test_a_command_is_answered_in_the_same_way_past_the_routes_and_by_way_of_them() -> None:
+    past, by_way_of_them = await answers(""), await answers("/shop")
+    assert [status for status, _, _ in past] == [200, 200, 409, 409, 422, 400, 415, 400, 400, 413, 404, 404]
+    assert [(status, body) for status, _, body in past] == [(status, body) for status, _, body in by_way_of_them]
+    names = [sorted(headers) for _, headers, _ in past]
+    assert names == [sorted(headers) for _, headers, _ in by_way_of_them]
 
 
 class Broken:
