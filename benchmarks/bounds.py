@@ -64,7 +64,8 @@ def _by_orders_over_http(lines: Lines) -> str:
         f"HTTP: an order of ten lines costs the bare endpoint {bare:.0f} us of a processor, and Twofold {ours:.0f}. "
         f"Its stages alone, {batch:,} orders at a time, take {total:.0f}, {_most_of(stages)}. One thread that did "
         f"these two things alone would come to {bare:.0f} of {bare + total:.0f} us, or {bare / (bare + total):.2f}. "
-        "The rest is that batches are smaller, and that threads wait for the interpreter's lock."
+        "The rest is that batches are smaller, that all senders wait while a batch is synced, and that threads wait "
+        "for the interpreter's lock."
     )
 
 
