@@ -4,9 +4,8 @@ import pytest
 from twofold.runtime.http.fields import Fields
 from twofold.runtime.http.problems import ProblemFound
 
-SCOPE = {
-    "headers": [(b"idempotency-key", b"mine"), (b"x-hop", b"1"), (b"x-hop", b"2"), (b"correlation-id", b'"a \\" b"')]
-}
+TWICE = [(b"x-hop", b"1"), (b"x-hop", b"2")]
+SCOPE = {"headers": [(b"idempotency-key", b"mine"), *TWICE, (b"correlation-id", b'"a \\" b"')]}
 
 
 def test_all_values_of_a_name_are_there_in_their_order() -> None:
@@ -27,6 +26,10 @@ def test_a_text_that_is_there_twice_is_refused() -> None:
         Fields(SCOPE).text("X-Hop")
 
 
-def test_the_names_alone_decide_whether_one_is_there() -> None:
-    assert Fields({"headers": []}).all("Host") == []
+def test_a_value_outside_of_ascii_is_there_as_latin_1() -> None:
     assert Fields({"headers": [(b"host", b"\xe4")]}).all("Host") == ["ä"]
+
+
+def test_fields_that_a_server_gives_only_once_are_there_for_each_who_asks() -> None:
+    scope: dict[str, object] = {"headers": iter(TWICE)}
+    assert [Fields(scope).all("X-Hop") for _ in range(2)] == [["1", "2"], ["1", "2"]]
