@@ -46,7 +46,7 @@ def _by_one_task(lines: Lines) -> str:
 
 
 def _by_orders_over_http(lines: Lines) -> str:
-    """One thread does what the bare endpoint does, and all stages of an order: their sum bounds the ratio."""
+    """The client and all threads share the processors: what they take of them together bounds the ratio."""
     stages = {line["name"]: line["cpu"] for line in lines.get("stages", ()) if line["record"] == "stage of an order"}
     pairs = [
         line
@@ -59,13 +59,17 @@ def _by_orders_over_http(lines: Lines) -> str:
         median(pair[party]["server"]["cpu_seconds"] / pair[party]["server"]["orders"] * 1e6 for pair in pairs)
         for party in ("bare", "twofold")
     )
+    client = median(
+        pair["twofold"]["client"]["cpu_seconds"] / pair["twofold"]["client"]["orders"] * 1e6 for pair in pairs
+    )
     total, batch = sum(stages.values()), lines["stages"][0]["batch"]
+    processors = lines["http"][0]["machine"]["processors"]
     return (
         f"HTTP: an order of ten lines costs the bare endpoint {bare:.0f} us of a processor, and Twofold {ours:.0f}. "
-        f"Its stages alone, {batch:,} orders at a time, take {total:.0f}, {_most_of(stages)}. One thread that did "
-        f"these two things alone would come to {bare:.0f} of {bare + total:.0f} us, or {bare / (bare + total):.2f}. "
-        "The rest is that batches are smaller, that all senders wait while a batch is synced, and that threads wait "
-        "for the interpreter's lock."
+        f"Its stages alone, {batch:,} orders at a time, take {total:.0f}, {_most_of(stages)}; fewer at a "
+        f"time take more each. The client takes {client:.0f} besides. If {processors} processors never waited, that "
+        f"would come to {bare * processors / (ours + client):.2f}; but all senders wait while a batch is synced, and "
+        "threads wait for the interpreter's lock."
     )
 
 

@@ -20,9 +20,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from twofold import Config, Runtime
 from twofold.runtime.config import DataSettings, HttpSettings
-from twofold.runtime.http.application import application
+from twofold.runtime.http.application import Application
 from twofold.runtime.http.requests import Readings
 from twofold.runtime.http.server import bind, serving
 
@@ -52,8 +53,9 @@ async def query_server(
         runtime = None
         if party == "Twofold" or rate:
             runtime = await stack.enter_async_context(Runtime(shop, Config(data=DataSettings(dir=folder))))
+        app: ASGIApp
         if party == "Twofold" and runtime is not None:
-            app = application(runtime, readings)
+            app = Application(runtime, readings)
         else:
             app = _bare(await stack.enter_async_context(bare_connections(folder)))
         stop_serving = await stack.enter_async_context(serving(bound, app, readings, settings))

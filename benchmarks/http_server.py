@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from twofold import Config, Runtime
 from twofold.runtime.config import DataSettings, HttpSettings, ValidatorSettings
-from twofold.runtime.http.application import application
+from twofold.runtime.http.application import Application
 from twofold.runtime.http.requests import Readings
 from twofold.runtime.http.server import bind, serving
 
@@ -130,7 +130,7 @@ async def twofold_server(folder: Path, validator: ValidatorSettings | None = Non
         await runtime.settled()
         return runtime.readiness().log_end, handled, time.perf_counter_ns()
 
-    async with serving(bound, application(runtime, readings), readings, settings) as stop_serving, runtime:
+    async with serving(bound, Application(runtime, readings), readings, settings) as stop_serving, runtime:
         yield bound.getsockname()[1], settle
         stop_serving()
 

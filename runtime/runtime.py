@@ -198,9 +198,9 @@ class Runtime(Lifecycle):
         Nobody tells it that the server around it stops: a row of commands that is still being read then ends by itself
         once this runtime has stopped, or after the time for which a client may be silent.
         """
-        from .http.application import application  # noqa: PLC0415 - Starlette loads on first use
+        from .http.application import Application  # noqa: PLC0415 - Starlette loads on first use
 
-        return application(self)
+        return Application(self)
 
     async def settled(self) -> None:
         """Return once all that was accepted before the call is handled, and its events are projected.

@@ -26,7 +26,7 @@ async def run_server(app: App, config: Config) -> None:
         AddressInUse: another process listens there.
         Everything that `Runtime` raises.
     """
-    from ..http.application import application  # noqa: PLC0415 - Starlette and uvicorn load on first use
+    from ..http.application import Application  # noqa: PLC0415 - Starlette and uvicorn load on first use
     from ..http.requests import Readings  # noqa: PLC0415 - likewise
     from ..http.server import bind, serving  # noqa: PLC0415 - likewise
 
@@ -36,7 +36,7 @@ async def run_server(app: App, config: Config) -> None:
         runtime = Runtime(app, config, url=url)
         async with (
             at_a_signal(stopped.set),
-            serving(bound, application(runtime, readings), readings, config.http) as stop_serving,
+            serving(bound, Application(runtime, readings), readings, config.http) as stop_serving,
             runtime,
         ):
             try:

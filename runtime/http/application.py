@@ -2,23 +2,21 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from ...stores.errors import TwofoldError
 from .commands import SendCommand
 from .exchange import SendRow
-from .front import Front
 from .health import Health
 from .lookups import Lookups
 from .operating import Operating
 from .problems import (
-    INTERNAL,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    answer_bug,
     answer_error,
     answer_problem,
     problem,
@@ -26,7 +24,7 @@ from .problems import (
 from .requests import Readings
 from .service import Service
 
-__all__ = ["ADDRESSES", "application"]
+__all__ = ["ADDRESSES", "Application"]
 
 ADDRESSES = (
     "POST /commands/{type}",
@@ -45,32 +43,38 @@ ADDRESSES = (
 )
 
 
-def application(service: Service, readings: Readings | None = None) -> ASGIApp:
-    """Return the application that serves `service`. Whoever stops it stops its `readings` first."""
-    readings = readings or Readings()
-    commands = SendCommand(service, readings)
-    lookups, operating, health = Lookups(service), Operating(service, readings), Health(service)
-    served = Starlette(
-        routes=[
-            Route("/commands/{type}", commands, methods=["POST"]),
-            Route("/commands", SendRow(service, readings).answer, methods=["POST"]),
-            Route("/outcomes/{command_id:path}", lookups.outcome, methods=["GET"]),
-            Route("/queries/{name}", lookups.query, methods=["GET"]),
-            Route("/streams/{stream:path}", lookups.stream, methods=["GET"]),
-            Route("/effects", operating.effects, methods=["GET"]),
-            Route("/effects/retry", operating.retry, methods=["POST"]),
-            Route("/effects/discard", operating.discard, methods=["POST"]),
-            Route("/consumers/{consumer}/resume", operating.resume, methods=["POST"]),
-            Route("/rebuild", operating.rebuild, methods=["POST"]),
-            Route("/rebuild", operating.rebuilding, methods=["GET"]),
-            Route("/healthz", health.healthy, methods=["GET"]),
-            Route("/readyz", health.ready, methods=["GET"]),
-        ],
-        exception_handlers={TwofoldError: tell_error, HTTPException: tell_refusal, Exception: tell_bug},
-    )
-    served.router.redirect_slashes = False  # a redirect would send a command on as another request, or lose it
-    # What is put around the routes from here on does not see commands, which go past them.
-    return Front(ServerErrorMiddleware(commands, tell_bug), served)
+class Application:
+    """The ASGI application that serves a runtime, or what stands for it."""
+
+    def __init__(self, service: Service, readings: Readings | None = None) -> None:
+        """Serve `service`. Whoever stops it stops its `readings` first."""
+        readings = readings or Readings()
+        self.commands = SendCommand(service, readings)
+        """The endpoint of commands, for a server that asks it without a detour."""
+        lookups, operating, health = Lookups(service), Operating(service, readings), Health(service)
+        self._routes = Starlette(
+            routes=[
+                Route("/commands/{type}", self.commands, methods=["POST"]),
+                Route("/commands", SendRow(service, readings).answer, methods=["POST"]),
+                Route("/outcomes/{command_id:path}", lookups.outcome, methods=["GET"]),
+                Route("/queries/{name}", lookups.query, methods=["GET"]),
+                Route("/streams/{stream:path}", lookups.stream, methods=["GET"]),
+                Route("/effects", operating.effects, methods=["GET"]),
+                Route("/effects/retry", operating.retry, methods=["POST"]),
+                Route("/effects/discard", operating.discard, methods=["POST"]),
+                Route("/consumers/{consumer}/resume", operating.resume, methods=["POST"]),
+                Route("/rebuild", operating.rebuild, methods=["POST"]),
+                Route("/rebuild", operating.rebuilding, methods=["GET"]),
+                Route("/healthz", health.healthy, methods=["GET"]),
+                Route("/readyz", health.ready, methods=["GET"]),
+            ],
+            exception_handlers={TwofoldError: tell_error, HTTPException: tell_refusal, Exception: tell_bug},
+        )
+        self._routes.router.redirect_slashes = False  # a redirect would send a command on as another one, or lose it
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or whatever else a server asks."""
+        await self._routes(scope, receive, send)
 
 
 async def tell_error(_request: Request, error: Exception) -> Response:
@@ -94,5 +98,4 @@ async def tell_refusal(request: Request, error: Exception) -> Response:
 
 async def tell_bug(_request: Request, error: Exception) -> Response:
     """Answer that something unforeseen was raised; Starlette raises it once more, so that it is logged."""
-    detail = f"{type(error).__name__} was raised where nothing should be. The server's log has the place."
-    return answer_problem(problem(INTERNAL, detail))
+    return answer_bug(error)

@@ -1,6 +1,7 @@
 """`POST /commands/{type}`: one command a request."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 from starlette.responses import Response
@@ -19,6 +20,9 @@ from .telling import tell_command
 
 __all__ = ["CommandOptions", "SendCommand"]
 
+ReadBody: TypeAlias = Callable[[Fields, Share], Awaitable[bytes]]
+"""Returns the body of a request with these header fields, once it has room."""
+
 
 class CommandOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """What the URL of a command may say."""
@@ -29,9 +33,9 @@ class CommandOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SendCommand:
-    """An application that takes a command, waits as long as its sender asks, and tells how far it has come.
+    """Takes a command, waits as long as its sender asks, and tells how far it has come.
 
-    It is one of its own, and no function of a request, since Starlette wraps those twice: 15 us a command.
+    It is an ASGI application of its own, and no function of a request, since Starlette wraps those twice: 15 us.
     """
 
     def __init__(self, service: Service, readings: Readings) -> None:
@@ -40,22 +44,36 @@ class SendCommand:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Submit the command in the request, and tell what became of it."""
-        with Share(self._readings.room) as share:
-            try:
-                response = await self._answer(scope, receive, share)
-            except TwofoldError as error:
-                response = answer_error(error)
+
+        async def read(fields: Fields, share: Share) -> bytes:
+            return await read_body(scope, fields, receive, self._readings, share, LARGEST_COMMAND)
+
+        response = await self._tell(scope["path_params"]["type"], scope["query_string"], Fields.of(scope), read)
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, share: Share) -> Response:
-        fields = Fields(scope)
+    async def answer(self, type_: str, query: bytes, fields: Fields, body: bytes) -> Response:
+        """Return the answer to a request whose `body` is here, and no larger than a command may be."""
+
+        async def read(_fields: Fields, share: Share) -> bytes:
+            share.take(len(body))
+            return body
+
+        return await self._tell(type_, query, fields, read)
+
+    async def _tell(self, type_: str, query: bytes, fields: Fields, read: ReadBody) -> Response:
+        with Share(self._readings.room) as share:
+            try:
+                return await self._submit(type_, query, fields, share, read)
+            except TwofoldError as error:
+                return answer_error(error)
+
+    async def _submit(self, type_: str, query: bytes, fields: Fields, share: Share, read: ReadBody) -> Response:
         fields.require_type("application/json")
-        options = read_options(scope, CommandOptions)
+        options = read_options(query, CommandOptions)
         command_id = fields.text("Idempotency-Key")
         correlation_id = fields.text("Correlation-Id")
-        body = await read_body(scope, fields, receive, self._readings, share, LARGEST_COMMAND)
         receipt = await self._service.submit(
-            JsonCommand(scope["path_params"]["type"], body),
+            JsonCommand(type_, await read(fields, share)),
             command_id=command_id,
             wait=options.wait,
             timeout=options.timeout,

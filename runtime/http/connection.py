@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from .problems import HEAD_TOO_LARGE, MALFORMED, MEDIA_TYPE, REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS, Kind, problem
 from .requests import BODY_IS_HERE
 
-__all__ = ["LARGEST_HEAD", "Connection", "connection_type"]
+__all__ = ["LARGEST_HEAD", "Connection"]
 
 LARGEST_HEAD = 64 << 10
 """Bytes of a request line and its header fields."""
@@ -70,17 +70,18 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if not self._is_in_body:
-            self._limit_reading()
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > LARGEST_HEAD:
             self._refuse_head()
+        if not (self._is_in_body or self._is_answering or self.timeout_keep_alive_task):
+            self._limit_reading()  # the rest of a head is still to come
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_bytes = 0  # of the blocks of bytes after the one in which it begins
-        self._limit_reading()
+        if self._is_answering:
+            self._limit_reading()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_in_body:  # what comes behind a body is no field of its head, and nothing here asks for it
@@ -99,8 +100,12 @@ class Connection(HttpToolsProtocol):
             # The parser would take the body for the other protocol's, or for one more request.
             self._refuse(MALFORMED, "A request with a body cannot change the protocol. Send it without `Upgrade`.")
             raise httptools.HttpParserError
-        super().on_headers_complete()
+        self.begin()
         self._is_in_body = True
+
+    def begin(self) -> None:
+        """Begin to answer the request whose head is here, and whose body may be."""
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -185,8 +190,3 @@ class Connection(HttpToolsProtocol):
                 head += f"retry-after: {kind.retry_after}\r\n"
             self.transport.write(b"".join((STATUS_LINE[kind.status], head.encode(), b"\r\n", body)))
         self.transport.close()
-
-
-def connection_type(most: int, seconds: float) -> type[Connection]:
-    """Return the type of the connections of a server that has `most` at a time, and waits so long for each."""
-    return type("Connection", (Connection,), {"most_connections": most, "seconds": seconds})

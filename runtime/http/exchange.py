@@ -72,9 +72,9 @@ class SendRow:
 
     async def answer(self, request: Request) -> Response:
         """Return the exchange that answers `request`."""
-        fields = Fields(request.scope)
+        fields = Fields.of(request.scope)
         fields.require_type(MEDIA_TYPE, "application/ndjson", "application/jsonl")
-        options = read_options(request.scope, ExchangeOptions)
+        options = read_options(request.scope["query_string"], ExchangeOptions)
         return Exchange(self._service, self._readings, request, options, fields.text("Correlation-Id"))
 
 

@@ -1,6 +1,8 @@
 """The header fields of a request."""
 
 import re
+from collections.abc import Iterable
+from typing import Self
 
 from starlette.types import Scope
 
@@ -17,10 +19,17 @@ class Fields:
 
     __slots__ = ("_by_name", "_given")
 
-    def __init__(self, scope: Scope) -> None:
-        self._given: list[tuple[bytes, bytes]] = list(scope["headers"])
-        scope["headers"] = self._given  # ASGI allows any iterable, which may give its fields only once
-        self._by_name: dict[bytes, bytes] = dict(self._given)
+    def __init__(self, given: Iterable[tuple[bytes, bytes]]) -> None:
+        """Know the fields that were `given`, whose names are in lower case."""
+        self._given = list(given)
+        self._by_name = dict(self._given)
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Return the fields of a request that came by way of ASGI."""
+        fields = cls(scope["headers"])
+        scope["headers"] = fields._given  # ASGI allows any iterable, which may give its fields only once
+        return fields
 
     def all(self, name: str) -> list[str]:
         """Return the values of all fields of that name, in the order in which they came."""

@@ -22,13 +22,14 @@ class OnlyThisHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or answer that it was meant for another host or comes from another site."""
-        refusal = self._refusal(Fields(scope))
+        refusal = self.refusal(Fields.of(scope))
         if refusal is None:
             await self._app(scope, receive, send)
         else:
             await answer_problem(refusal)(scope, receive, send)
 
-    def _refusal(self, fields: Fields) -> Problem | None:
+    def refusal(self, fields: Fields) -> Problem | None:
+        """Return why a request with these header fields is turned away, if it is."""
         hosts = fields.all("host")
         if len(hosts) > 1:
             return problem(MALFORMED, f"The header Host is there {len(hosts)} times. Give it once.")

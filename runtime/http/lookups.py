@@ -97,7 +97,7 @@ class Lookups:
 
     async def stream(self, request: Request) -> Response:
         """Tell what happened in a stream, or its state at a version or a time."""
-        stream, options = request.path_params["stream"], read_options(request.scope, StreamOptions)
+        stream, options = request.path_params["stream"], read_options(request.scope["query_string"], StreamOptions)
         if options.version is None and options.at is None:
             return answer_json(await self._history(request, stream, options))
         if options.version is not None and options.at is not None:

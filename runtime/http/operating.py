@@ -57,7 +57,7 @@ class Operating:
 
     async def effects(self, request: Request) -> Response:
         """Tell effects with their states and last errors, oldest first; those that are named by id, as rendered."""
-        options = read_options(request.scope, EffectOptions)
+        options = read_options(request.scope["query_string"], EffectOptions)
         states = _names(options.states)
         unknown = ", ".join(state for state in states if state not in STATES)
         if unknown:
@@ -86,7 +86,7 @@ class Operating:
 
     async def resume(self, request: Request) -> Response:
         """Let a paused consumer send again, and tell how many effects it has to send."""
-        Fields(request.scope).require_type("application/json")
+        Fields.of(request.scope).require_type("application/json")
         return answer_json(await self._service.resume_consumer(request.path_params["consumer"]))
 
     async def rebuild(self, request: Request) -> Response:
@@ -101,8 +101,8 @@ class Operating:
             RebuildStopped: the runtime stops.
             ProblemFound: the body is not declared as JSON, or a parameter makes no sense.
         """
-        Fields(request.scope).require_type("application/json")
-        back = read_options(request.scope, RebuildOptions).back
+        Fields.of(request.scope).require_type("application/json")
+        back = read_options(request.scope["query_string"], RebuildOptions).back
         return answer_json(await (self._service.rebuild_back() if back else self._service.rebuild()))
 
     async def rebuilding(self, _request: Request) -> Response:
@@ -118,7 +118,7 @@ class Operating:
         return {"effects": page.items}
 
     async def _release(self, request: Request, *, again: bool) -> Response:
-        fields = Fields(request.scope)
+        fields = Fields.of(request.scope)
         fields.require_type("application/json")
         with Share(self._readings.room) as share:
             body = await read_body(request.scope, fields, request.receive, self._readings, share, LARGEST_BODY)

@@ -47,7 +47,7 @@ from ..queries import BadParameters, NotProjected, ProjectorHalted, QueryFailed,
 from ..rebuilds import RebuildUnderWay
 from .domain_bugs import DomainBug, tell_domain_bug
 
-__all__ = ["Kind", "Problem", "ProblemFound", "answer_error", "answer_problem", "kinds", "problem_of"]
+__all__ = ["Kind", "Problem", "ProblemFound", "answer_bug", "answer_error", "answer_problem", "kinds", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -218,6 +218,12 @@ def answer_problem(found: Problem, headers: Mapping[str, str] | None = None) -> 
     if found.retry_after is not None:
         answer.headers["Retry-After"] = str(found.retry_after)
     return answer
+
+
+def answer_bug(error: Exception) -> Response:
+    """Return the answer that something unforeseen was raised."""
+    detail = f"{type(error).__name__} was raised where nothing should be. The server's log has the place."
+    return answer_problem(problem(INTERNAL, detail))
 
 
 def answer_error(error: TwofoldError) -> Response:

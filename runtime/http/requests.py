@@ -72,13 +72,12 @@ class Readings:
                 self._scopes.discard(scope)
 
 
-def read_options(scope: Scope, type_: type[T]) -> T:
-    """Return the parameters of the request's URL.
+def read_options(query: bytes, type_: type[T]) -> T:
+    """Return the parameters in the `query` of a URL.
 
     Raises:
         ProblemFound: one is given twice, unknown, or no value for what it names.
     """
-    query: bytes = scope["query_string"]
     options: T = (_known_options if len(query) <= LONGEST_KNOWN else _options)(type_, query)
     return options
 

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from ..config import HttpSettings
 from ..failures import AddressInUse
-from .connection import connection_type
+from .application import Application
+from .connection import Connection
+from .direct import DirectConnection
 from .hosts import OnlyThisHost
 from .requests import Readings
 
@@ -61,9 +63,10 @@ async def serving(
     What is handed out stops the taking: from its call on nobody can connect, and requests whose body has not come are
     answered that the server stops. So it is called before that is stopped which answers the others.
     """
+    hosts = OnlyThisHost(app, settings.host)
     config = uvicorn.Config(
-        OnlyThisHost(app, settings.host),
-        http=connection_type(settings.connections, settings.request_timeout),
+        hosts,
+        http=_connection_type(app, hosts, settings),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -90,3 +93,10 @@ async def serving(
                 yield stop
             finally:
                 stop()
+
+
+def _connection_type(app: ASGIApp, hosts: OnlyThisHost, settings: HttpSettings) -> type[Connection]:
+    bounds = {"most_connections": settings.connections, "seconds": settings.request_timeout}
+    if isinstance(app, Application):
+        return type("Connection", (DirectConnection,), bounds | {"hosts": hosts, "commands": app.commands})
+    return type("Connection", (Connection,), bounds)

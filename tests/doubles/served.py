@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 from twofold import App, Config, Runtime
 from twofold.runtime.config import HttpSettings
-from twofold.runtime.http.application import application
+from twofold.runtime.http.application import Application
 from twofold.runtime.http.requests import Readings
 from twofold.runtime.http.server import bind, serving
 from twofold.runtime.stores import OpenStores
@@ -32,7 +32,7 @@ async def served(
     bound, readings = bind(settings), readings or Readings(settings.request_timeout)
     host, port = bound.getsockname()[:2]
     async with (
-        serving(bound, application(runtime, readings), readings, settings) as stop_serving,
+        serving(bound, Application(runtime, readings), readings, settings) as stop_serving,
         runtime,
         httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False, timeout=30) as client,
     ):

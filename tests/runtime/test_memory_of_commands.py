@@ -4,10 +4,10 @@ import gc
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
+import httpx
 import pytest
 from twofold import App, JsonCommand, NotAccepted, Reject, Runtime
 from twofold.runtime.http import commands
-from twofold.runtime.http.requests import read_body
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount, accounts_app
@@ -95,22 +95,26 @@ async def test_who_keeps_errors_does_not_keep_the_commands_by_them() -> None:
 
 
 @pytest.mark.parametrize(("data", "status"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("by_way_of_asgi", [False, True], ids=["directly", "by way of ASGI"])
 async def test_nothing_of_a_request_is_kept_once_it_is_answered(
-    monkeypatch: pytest.MonkeyPatch, data: bytes, status: int
+    monkeypatch: pytest.MonkeyPatch, data: bytes, status: int, by_way_of_asgi: bool
 ) -> None:
-    read = 0
+    made = 0
 
-    async def counted(*arguments: Any) -> bytes:
-        nonlocal read
-        read += 1
-        return Body(await read_body(*arguments))
+    def counted(type_: str, body: bytes) -> JsonCommand:
+        nonlocal made
+        made += 1
+        return JsonCommand(type_, Body(body))
 
-    monkeypatch.setattr(commands, "read_body", counted)
+    monkeypatch.setattr(commands, "JsonCommand", counted)
     headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": "taken"} if b"Bo" in data else {})
     async with served(strict_app()) as (client, runtime):
+        transport = httpx.ASGITransport(runtime.asgi())
+        mounted = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        asking = mounted if by_way_of_asgi else client
         await runtime.submit(OpenAccount("1", "Ada"), command_id="taken")
-        answer = await client.post("/commands/account.open?timeout=3600", content=data, headers=headers)
+        answer = await asking.post("/commands/account.open?timeout=3600", content=data, headers=headers)
         assert answer.status_code == status
-        assert read == 1
+        assert made == 1
         await turns()
         assert Body.alive == 0

@@ -99,6 +99,42 @@ async def test_a_connection_without_a_request_may_stay_open_longer_than_a_reques
                 assert problem(await other.answer()) == (408, "request-timeout")
 
 
+BEFORE: dict[str, tuple[list[bytes], int]] = {
+    "a command in parts": ([opening(MEASURED), ADA], 202),
+    "a body that came after its answer": (
+        [request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 9"), b"x" * 9],
+        415,
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "status"), BEFORE.values(), ids=BEFORE)
+async def test_nor_does_it_matter_how_the_request_before_has_come(parts: list[bytes], status: int) -> None:
+    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
+        for part in parts:
+            await raw.send(part)
+            await turns()
+        assert (await raw.answer()).status_code == status
+        async with connected(client) as other:
+            assert problem(await other.answer()) == (408, "request-timeout")
+        await raw.send(request("GET /healthz"))
+        assert (await raw.answer()).status_code == 200
+
+
+async def test_who_begins_a_request_before_the_answer_to_another_one_is_not_waited_for() -> None:
+    plan = Plan()
+    append = plan.hold("append")
+    stores = planned(plan, MemoryFolder().open)
+    async with served(settings=IMPATIENT, open_stores=stores) as (client, _), connected(client) as raw:
+        await raw.send(opening(MEASURED, body=ADA))
+        await append.reached.wait()
+        await raw.send(b"GET /healthz HTTP/1.1\r\n")
+        await turns()
+        append.open()
+        assert (await raw.answer()).status_code == 202
+        assert problem(await raw.answer()) == (408, "request-timeout")
+
+
 def app_with_much_to_tell() -> App:
     app = accounts_app()
 

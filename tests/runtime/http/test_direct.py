@@ -1,0 +1,343 @@
+"""A command is answered by its connection where it comes whole, in the same words as by way of ASGI."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+from twofold import ReadDb, Runtime
+from twofold.runtime.config import HttpSettings
+from twofold.runtime.http import server
+from twofold.runtime.http.application import Application
+from twofold.runtime.http.direct import DirectConnection
+from twofold.runtime.http.requests import Readings
+from twofold.runtime.http.server import bind, serving
+from twofold.runtime.testing import MemoryFolder
+
+from tests.doubles.accounts import accounts_app
+from tests.doubles.opening import ADA, MEASURED, opening
+from tests.doubles.planned_stores import Plan, planned
+from tests.doubles.raw_http import RawClient, chunk, connected, request
+from tests.doubles.served import problem, served
+from tests.doubles.waiting import turns, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+
+JSON, KEY = "Content-Type: application/json", "Idempotency-Key: mine"
+EVIL = "http://evil.example"
+BO = ADA.replace(b"Ada", b"Bo")
+
+ASKED: list[tuple[str, list[str], bytes, int]] = [
+    ("account.open?wait=projected", [JSON, KEY], ADA, 200),
+    ("account.open?wait=handled", [JSON, KEY], ADA, 200),
+    ("account.open", ["content-type: Application/JSON; charset=utf-8", 'idempotency-key: "mine"'], ADA, 202),
+    ("account.open", [JSON, KEY], BO, 409),
+    ("account.open?wait=handled", [JSON, "Idempotency-Key: another"], ADA, 409),
+    ("account.open?wait=handled&expected_version=7", [JSON, "Idempotency-Key: late"], BO, 409),
+    ("account.open", [JSON, "Idempotency-Key: without"], b"{}", 422),
+    ("account.open", [JSON, "Idempotency-Key: broken"], b"{", 400),
+    ("account.open", [JSON, "Idempotency-Key: nothing"], b"", 400),
+    ("account.open", [KEY], ADA, 415),
+    ("account.open", [JSON, "Idempotency-Key: a", "Idempotency-Key: b"], ADA, 400),
+    ("account.open?wait=never", [JSON, KEY], ADA, 400),
+    ("account.open?wait=handled&wait=handled", [JSON, KEY], ADA, 400),
+    ("account.open", [JSON, KEY, f"Origin: {EVIL}"], ADA, 403),
+    ("nothing", [JSON, KEY], ADA, 404),
+]
+"""What is asked for, with which header fields and body, and the status that it is answered with."""
+
+Answers = list[tuple[int, dict[str, str], bytes]]
+
+
+def message(call: str, fields: list[str], body: bytes) -> tuple[bytes, bytes]:
+    """Return head and body of a request."""
+    return request(f"POST /commands/{call}", *fields, f"Content-Length: {len(body)}"), body
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    headers = {name: value for name, value in answer.headers.items() if name != "date"}
+    return answer.status_code, headers, answer.content
+
+
+async def whole(raw: RawClient, head: bytes, body: bytes) -> None:
+    await raw.send(head + body)
+
+
+async def in_parts(raw: RawClient, head: bytes, body: bytes) -> None:
+    """Send a byte of the body once the server has read the head, and the rest after that."""
+    for part in (head, body[:1], body[1:]):
+        await raw.send(part)
+        await turns()
+
+
+@asynccontextmanager
+async def listening(service: Any) -> AsyncIterator[tuple[RawClient, Callable[[], None]]]:
+    """Serve a service or an application, and yield a client that is connected, and what stops the server."""
+    settings, readings = HttpSettings(port=0), Readings()
+    bound = bind(settings)
+    app = Application(service, readings) if hasattr(service, "submit") else service
+    async with serving(bound, app, readings, settings) as stop:
+        host, port = bound.getsockname()
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client, connected(client) as raw:
+            yield raw, stop
+
+
+async def answers(send: Callable[[RawClient, bytes, bytes], Awaitable[None]]) -> Answers:
+    """Return what a new runtime answers when each request is sent by `send`."""
+    found = []
+    async with served() as (client, _), connected(client) as raw:
+        for call, fields, body, _ in ASKED:
+            await send(raw, *message(call, fields, body))
+            found.append(told(await raw.answer()))
+    return found
+
+
+async def test_a_command_is_answered_the_same_whether_it_comes_whole_or_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Seen(monkeypatch)
+    found = await answers(whole)
+    assert [status for status, _, _ in found] == [status for *_, status in ASKED]
+    assert seen.paths == []
+    assert found == await answers(in_parts)
+    asked = [call.partition("?")[0] for call, fields, body, _ in ASKED if body and f"Origin: {EVIL}" not in fields]
+    assert seen.paths == [f"/commands/{type_}" for type_ in asked], "which is how those in parts went"
+
+
+async def test_a_command_is_answered_the_same_by_another_server() -> None:
+    found = []
+    runtime = Runtime(accounts_app(), open_stores=MemoryFolder().open)
+    application = Starlette(routes=[Mount("/shop", runtime.asgi())])
+    transport = httpx.ASGITransport(application)
+    async with runtime, httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for call, fields, body, _ in ASKED:
+            given = [(name, value) for name, _, value in (field.partition(": ") for field in fields)]
+            answer = await client.post(f"/shop/commands/{call}", headers=given, content=body)
+            found.append(told(answer))
+    expected = await answers(whole)
+    for (call, fields, _, _), seen, direct in zip(ASKED, found, expected, strict=True):
+        if f"Origin: {EVIL}" not in fields:  # which is the other server's affair
+            assert (seen[0], seen[2].replace(b"/shop", b"")) == (direct[0], direct[2]), call
+
+
+class Seen:
+    """Notes what goes to the application by way of ASGI."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.paths: list[str] = []
+        answer = Application.__call__
+
+        async def noting(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+            self.paths.append(scope["path"])
+            await answer(application, scope, receive, send)
+
+        monkeypatch.setattr(Application, "__call__", noting)
+
+
+DIRECT = {
+    "one with a length": opening(MEASURED, body=ADA),
+    "one in chunks": opening("Transfer-Encoding: chunked", body=chunk(ADA) + chunk(b"")),
+    "one behind a line break": b"\r\n" + opening(MEASURED, body=ADA),
+    "one with options": opening(MEASURED, body=ADA, query="?wait=handled&timeout=5"),
+    "one without a body": opening(),
+}
+BY_WAY_OF_ASGI = {
+    "another method": request("GET /commands/account.open"),
+    "another address": request("GET /healthz"),
+    "no type": request("POST /commands/"),
+    "a type below a type": request("POST /commands/account.open/more", MEASURED, body=ADA),
+    "a type in escapes": request("POST /commands/account%2Eopen", JSON, MEASURED, body=ADA),
+    "a whole URL": request("POST http://127.0.0.1/commands/account.open", JSON, MEASURED, body=ADA),
+    "a row of commands": request("POST /commands", JSON, MEASURED, body=ADA),
+    "one who asks whether to go on": opening(MEASURED, "Expect: 100-continue", body=ADA),
+    "one who wants another protocol": opening("Upgrade: h2c", "Connection: Upgrade"),
+}
+
+
+@pytest.mark.parametrize("asked", DIRECT.values(), ids=DIRECT)
+async def test_a_command_that_comes_whole_does_not_go_by_way_of_asgi(
+    monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    seen = Seen(monkeypatch)
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(asked)
+        await raw.answer()
+        await raw.send(asked)
+        await raw.answer()
+    assert seen.paths == []
+
+
+@pytest.mark.parametrize("asked", BY_WAY_OF_ASGI.values(), ids=BY_WAY_OF_ASGI)
+async def test_all_else_goes_by_way_of_asgi(monkeypatch: pytest.MonkeyPatch, asked: bytes) -> None:
+    seen = Seen(monkeypatch)
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(asked)
+        await raw.answer()
+    assert len(seen.paths) == 1
+
+
+async def test_an_application_of_somebody_elses_is_served_by_way_of_asgi() -> None:
+    paths = []
+
+    async def other(scope: Scope, _receive: Receive, send: Send) -> None:
+        paths.append(scope["path"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with listening(other) as (raw, _):
+        await raw.send(opening(MEASURED, body=ADA))
+        assert (await raw.answer()).status_code == 204
+    assert paths == ["/commands/account.open"]
+
+
+async def test_commands_in_a_row_are_answered_in_their_order_however_long_the_first_one_takes() -> None:
+    plan = Plan()
+    append = plan.hold("append")
+    async with served(open_stores=planned(plan, MemoryFolder().open)) as (client, _), connected(client) as raw:
+        await raw.send(opening(MEASURED, "Idempotency-Key: 1", body=ADA))
+        await append.reached.wait()
+        for number in (2, 3):
+            await raw.send(opening(MEASURED, f"Idempotency-Key: {number}", body=ADA) + request("GET /outcomes/none"))
+        append.open()
+        found = [await raw.answer() for _ in range(5)]
+        assert [answer.json().get("command_id") for answer in found] == ["1", "2", None, "3", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "stays"),
+    [
+        ("HTTP/1.1", [], True),
+        ("HTTP/1.1", ["Connection: close"], False),
+        ("HTTP/1.0", ["Connection: keep-alive"], False),
+    ],
+    ids=str,
+)
+async def test_a_connection_lasts_as_long_as_the_client_asks(line: str, headers: list[str], stays: bool) -> None:
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(opening(MEASURED, *headers, body=ADA).replace(b"HTTP/1.1", line.encode()))
+        answer = await raw.answer()
+        assert (answer.status_code, answer.headers.get("connection")) == (202, None if stays else "close")
+        if stays:
+            await raw.send(request("GET /healthz"))
+            assert (await raw.answer()).status_code == 200
+        else:
+            assert await raw.rest() == b""
+
+
+async def test_a_command_whose_sender_is_gone_goes_on_and_nothing_is_written_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[object] = []
+    monkeypatch.setattr(DirectConnection, "_write", lambda *answer: written.append(answer))
+    plan = Plan()
+    append = plan.hold("append")
+    async with served(open_stores=planned(plan, MemoryFolder().open)) as (client, runtime):
+        async with connected(client) as raw:
+            await raw.send(opening(MEASURED, body=ADA))
+            await append.reached.wait()
+        append.open()
+        await until(lambda: runtime.readiness().handled == 1)
+        assert (await client.get("/healthz")).status_code == 200
+    assert written == []
+
+
+async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, is_full, pause = accounts_app(), anyio.Event(), DirectConnection.pause_writing
+
+    @app.query("much")
+    async def much(db: ReadDb) -> str:
+        return "x" * (16 << 20)
+
+    def noted(self: DirectConnection) -> None:
+        pause(self)
+        is_full.set()
+
+    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
+    async with served(app) as (client, runtime), connected(client) as raw:
+        await raw.send(request("GET /queries/much"))
+        await is_full.wait()
+        for _ in range(3):
+            await raw.send(opening(MEASURED, body=ADA))
+            await turns()
+        await until(lambda: runtime.readiness().handled == 1)
+        await turns()
+        assert runtime.readiness().log_end == 1
+        assert [(await raw.answer()).status_code for _ in range(4)] == [200, 202, 202, 202]
+        assert runtime.readiness().log_end == 3
+
+
+async def test_a_body_does_not_count_as_a_part_of_a_head_that_came_slowly() -> None:
+    body = ADA + b" " * (20 << 10)
+    async with served() as (client, _), connected(client) as raw:
+        head = opening(f"Content-Length: {len(body)}", "X: " + "x" * (60 << 10))
+        for part in (head[:10], head[10:-10], head[-10:] + body):
+            await raw.send(part)
+            await turns()
+        assert (await raw.answer()).status_code == 202
+
+
+async def test_what_turns_into_garbage_does_not_get_as_far_as_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    async with served() as (client, _), connected(client) as raw:
+        await raw.send(opening("Transfer-Encoding: chunked", body=b"garbage"))
+        assert problem(await raw.answer()) == (400, "malformed")
+    assert seen.paths == []
+
+
+async def test_a_server_that_stops_answers_a_command_and_closes_its_connection() -> None:
+    plan = Plan()
+    append = plan.hold("append")
+    runtime = Runtime(accounts_app(), open_stores=planned(plan, MemoryFolder().open))
+    async with listening(runtime) as (raw, stop), runtime:
+        await raw.send(opening(MEASURED, body=ADA))
+        await append.reached.wait()
+        stop()
+        append.open()
+        assert (await raw.answer()).status_code == 202
+        assert await raw.rest() == b""
+
+
+async def test_a_server_that_has_waited_long_enough_cuts_a_command_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LONGEST_STOP", 0.1)
+    async with listening(Endless()) as (raw, stop):
+        await raw.send(opening(MEASURED, body=ADA))
+        await turns()
+        stop()
+        assert await raw.rest() == b""
+
+
+class Endless:
+    """A service that never answers."""
+
+    async def submit(self, _command: object, **_options: object) -> None:
+        """Wait."""
+        await anyio.sleep_forever()
+
+
+class Broken:
+    """A service with a bug."""
+
+    async def submit(self, _command: object, **_options: object) -> None:
+        """Raise what nobody foresaw."""
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_behind_a_command_is_told_as_one_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with listening(Broken()) as (raw, _):
+        for _ in range(2):
+            await raw.send(opening(MEASURED, body=ADA))
+            assert problem(await raw.answer()) == (500, "internal")
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug", "a bug"]
+
+
+async def test_a_bug_behind_a_command_is_raised_to_another_server() -> None:
+    broken: Any = Broken()
+    transport = httpx.ASGITransport(Application(broken))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        with pytest.raises(RuntimeError, match="a bug"):
+            await client.post("/commands/account.open", json={})
