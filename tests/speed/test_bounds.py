@@ -43,7 +43,7 @@ def test_a_rate_is_bounded_by_the_stages_of_a_command() -> None:
 
 
 def test_http_is_bounded_by_what_server_and_client_take_of_all_processors() -> None:
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"record": "run", "machine": {"processors": 2}},
         {"record": "pair", "way": "accepted", "connections": 64, "twofold": party(220.0, 30.0), "bare": party(50.0)},
         {"record": "pair", "way": "accepted", "connections": 16, "twofold": party(999.0), "bare": party(999.0)},
