@@ -2,6 +2,7 @@
 
 Both stand on the product's own server: uvicorn with the same parser and connections, and the same look at the host. The
 bare one is a Starlette application that decodes the same body into the same type, answers a small JSON, and forgets it.
+It is reached by way of ASGI, as any application is; Twofold's connections answer commands that come whole themselves.
 """
 
 import logging

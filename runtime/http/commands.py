@@ -52,7 +52,7 @@ class SendCommand:
         await response(scope, receive, send)
 
     async def answer(self, type_: str, query: bytes, fields: Fields, body: bytes) -> Response:
-        """Return the answer to a request whose `body` is here, and no larger than a command may be."""
+        """Return the answer to a request whose `body` is here, as much as a server reads at once at the most."""
 
         async def read(_fields: Fields, share: Share) -> bytes:
             share.take(len(body))

@@ -11,11 +11,19 @@ from collections import deque
 from typing import Any
 
 import httptools
-import msgspec
+from starlette.responses import Response
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from .problems import HEAD_TOO_LARGE, MALFORMED, MEDIA_TYPE, REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS, Kind, problem
+from .problems import (
+    HEAD_TOO_LARGE,
+    MALFORMED,
+    REQUEST_TIMEOUT,
+    TOO_MANY_CONNECTIONS,
+    Kind,
+    answer_problem,
+    problem,
+)
 from .requests import BODY_IS_HERE
 
 __all__ = ["LARGEST_HEAD", "Connection"]
@@ -79,6 +87,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()  # which the end of the body before it in the same block may have set
         self._head_bytes = 0  # of the blocks of bytes after the one in which it begins
         if self._is_answering:
             self._limit_reading()
@@ -134,6 +143,18 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(MALFORMED, f"{msg} Correct it and send it again.")
 
+    def write(self, answer: Response, *, keep_alive: bool) -> None:
+        """Write `answer`, past ASGI; unless the connection is to be kept, close it behind that."""
+        parts = [STATUS_LINE[answer.status_code]]
+        for name, value in (*self.server_state.default_headers, *answer.raw_headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", bytes(answer.body))
+        self.transport.write(b"".join(parts))
+        if not keep_alive:
+            self.transport.close()
+
     @property
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn declares
@@ -184,9 +205,5 @@ class Connection(HttpToolsProtocol):
         """
         is_due = not self._is_answering or (self._is_in_body and not (self.pipeline or self.cycle.response_started))
         if is_due and not self.transport.is_closing():
-            body = msgspec.json.encode(problem(kind, detail))
-            head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
-            if kind.retry_after is not None:
-                head += f"retry-after: {kind.retry_after}\r\n"
-            self.transport.write(b"".join((STATUS_LINE[kind.status], head.encode(), b"\r\n", body)))
+            self.write(answer_problem(problem(kind, detail)), keep_alive=False)
         self.transport.close()

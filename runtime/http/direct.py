@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from .commands import SendCommand
 from .connection import Connection
@@ -17,7 +16,7 @@ from .fields import Fields
 from .hosts import OnlyThisHost
 from .problems import answer_bug, answer_problem
 
-__all__ = ["DirectConnection"]
+__all__ = ["CommandCycle", "DirectConnection"]
 
 COMMAND = re.compile(rb"/commands/([\w.-]+)(?:\?([^#]*))?")
 """The URL of a command; where its type is written in any other way, ASGI's routes find out what it means."""
@@ -29,10 +28,12 @@ UNFORESEEN = "Exception in ASGI application\n"
 class CommandCycle:
     """One command and its answer: to uvicorn, which asks how far they are, in the place of its own cycle."""
 
-    __slots__ = ("disconnected", "keep_alive", "response_complete")
+    __slots__ = ("body", "called", "disconnected", "keep_alive", "response_complete")
 
-    def __init__(self, *, keep_alive: bool) -> None:
+    def __init__(self, called: re.Match[bytes], *, keep_alive: bool) -> None:
+        self.called = called
         self.keep_alive = keep_alive
+        self.body = bytearray()
         self.disconnected = self.response_complete = False
 
     @property
@@ -52,22 +53,20 @@ class DirectConnection(Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._held: bytes | None = None
-        """What has come of the body of a command that may be answered here."""
-        self._called: re.Match[bytes] | None = None
+        self._held: CommandCycle | None = None
+        """The command whose body is being parsed, until the end of the block of bytes."""
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._held is not None:  # the rest of it is still to come
-            body, self._held = self._held, None
-            if not self.transport.is_closing():
-                super().begin()
-                super().on_body(body)
+        held, self._held = self._held, None
+        if held is not None and not self.transport.is_closing():  # the rest of it is still to come
+            super().begin()
+            super().on_body(bytes(held.body))
 
     def begin(self) -> None:
-        self._called = COMMAND.fullmatch(self.url)
+        called = COMMAND.fullmatch(self.url)
         if (
-            self._called is None
+            called is None
             or self.parser.get_method() != b"POST"
             or self.expect_100_continue
             or self.parser.should_upgrade()
@@ -75,59 +74,48 @@ class DirectConnection(Connection):
         ):
             super().begin()
         else:
-            self._held = b""
+            keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+            self._held = CommandCycle(called, keep_alive=keep_alive)
 
     def on_body(self, body: bytes) -> None:
         if self._held is None:
             super().on_body(body)
         else:
             self._head_bytes = 0
-            self._held += body
+            self._held.body += body
 
     def on_message_complete(self) -> None:
-        body, self._held = self._held, None
-        if body is None or self._called is None:
+        cycle, self._held = self._held, None
+        if cycle is None:
             super().on_message_complete()
             return
         self._is_in_body = False
-        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        cycle = CommandCycle(keep_alive=keep_alive)
         self.cycle = cycle  # type: ignore[assignment] # which has all that is asked of a cycle once its body is here
-        type_, query = self._called.groups(b"")
-        task = self.loop.create_task(self._tell(cycle, type_.decode(), query, Fields(self.headers), body))
+        task = self.loop.create_task(self._tell(cycle, Fields(self.headers)))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _tell(self, cycle: CommandCycle, type_: str, query: bytes, fields: Fields, body: bytes) -> None:
+    async def _tell(self, cycle: CommandCycle, fields: Fields) -> None:
         try:
-            answer = await self._answer(type_, query, fields, body)
+            answer = await self._answer(cycle, fields)
             if self.flow.write_paused:
                 await self.flow.drain()
-            if not cycle.disconnected:
-                self._write(cycle, answer)
-        except BaseException:  # the server stops, and has waited long enough
+            if not self.transport.is_closing():
+                cycle.response_complete = True
+                self.write(answer, keep_alive=cycle.keep_alive)
+                self.on_response_complete()
+        except BaseException:  # above all when the server stops, and has waited long enough
             self.transport.close()
             raise
 
-    async def _answer(self, type_: str, query: bytes, fields: Fields, body: bytes) -> Response:
+    async def _answer(self, cycle: CommandCycle, fields: Fields) -> Response:
+        body, cycle.body = bytes(cycle.body), bytearray()  # which is not to last longer than its share of the room
+        type_, query = cycle.called.groups(b"")
         try:
             refusal = self.hosts.refusal(fields)
             if refusal is not None:
                 return answer_problem(refusal)
-            return await self.commands.answer(type_, query, fields, body)
+            return await self.commands.answer(type_.decode(), query, fields, body)
         except Exception as error:
             self.logger.exception(UNFORESEEN)
             return answer_bug(error)
-
-    def _write(self, cycle: CommandCycle, answer: Response) -> None:
-        parts = [STATUS_LINE[answer.status_code]]
-        for name, value in (*self.server_state.default_headers, *answer.raw_headers):
-            parts += (name, b": ", value, b"\r\n")
-        if not cycle.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (b"\r\n", bytes(answer.body))
-        cycle.response_complete = True
-        self.transport.write(b"".join(parts))
-        if not cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()

@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 BODY_IS_HERE = "twofold.body_is_here"
-"""Set in a request's state by our server where the whole body has come with the head, as most do: then there is nothing
-to wait for, and no time limit to set up, which would cost a third of what HTTP costs for a command."""
+"""Set in a request's state by our server where the whole body has come with the head: then there is nothing to wait
+for, and no time limit to set up."""
 
 LONGEST_KNOWN = 200
 """Bytes of a URL's parameters that are kept, read, for those who ask for the same; longer ones are read each time."""

@@ -8,9 +8,11 @@ import httpx
 import pytest
 from twofold import App, JsonCommand, NotAccepted, Reject, Runtime
 from twofold.runtime.http import commands
+from twofold.runtime.http.application import Application
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount, accounts_app
+from tests.doubles.raw_http import connected, request
 from tests.doubles.served import served
 from tests.doubles.waiting import turns
 
@@ -107,13 +109,19 @@ async def test_nothing_of_a_request_is_kept_once_it_is_answered(
         return JsonCommand(type_, Body(body))
 
     monkeypatch.setattr(commands, "JsonCommand", counted)
-    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": "taken"} if b"Bo" in data else {})
+    if not by_way_of_asgi:
+        monkeypatch.setattr(Application, "__call__", None)
+    fields = {"Content-Type": "application/json"} | ({"Idempotency-Key": "taken"} if b"Bo" in data else {})
     async with served(strict_app()) as (client, runtime):
-        transport = httpx.ASGITransport(runtime.asgi())
-        mounted = httpx.AsyncClient(transport=transport, base_url="http://localhost")
-        asking = mounted if by_way_of_asgi else client
         await runtime.submit(OpenAccount("1", "Ada"), command_id="taken")
-        answer = await asking.post("/commands/account.open?timeout=3600", content=data, headers=headers)
+        if by_way_of_asgi:
+            mounted = httpx.AsyncClient(transport=httpx.ASGITransport(runtime.asgi()), base_url="http://localhost")
+            answer = await mounted.post("/commands/account.open?timeout=3600", content=data, headers=fields)
+        else:
+            given = [f"{name}: {value}" for name, value in (fields | {"Content-Length": str(len(data))}).items()]
+            async with connected(client) as raw:
+                await raw.send(request("POST /commands/account.open?timeout=3600", *given, body=data))
+                answer = await raw.answer()
         assert answer.status_code == status
         assert made == 1
         await turns()

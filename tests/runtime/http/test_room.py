@@ -11,6 +11,7 @@ from twofold.runtime.http.requests import Readings
 from twofold.runtime.http.room import Room, Share
 from twofold.runtime.testing import MemoryFolder
 
+from tests.doubles.opening import ADA
 from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import RawClient, chunk, connected, request
 from tests.doubles.served import problem, served
@@ -83,6 +84,29 @@ async def test_commands_that_wait_for_their_answers_count_until_they_have_them()
             finally:
                 append.open()
         assert sorted(statuses) == [202, 202, 503]
+        assert room.taken == 0
+
+
+async def test_so_does_a_small_command_that_comes_whole() -> None:
+    room, plan = Room(SIZE), Plan()
+    append = plan.hold("append")
+    whole, stores = opening(ADA, len(ADA)), planned(plan, MemoryFolder().open)
+    async with (
+        served(readings=Readings(room=room), open_stores=stores) as (client, _),
+        connected(client) as one,
+        connected(client) as another,
+    ):
+        with Share(room) as others:
+            others.hold(SIZE)
+            await one.send(whole)
+            assert problem(await one.answer()) == (503, "overloaded")
+        await one.send(whole)
+        await append.reached.wait()
+        assert room.taken == len(ADA)
+        await another.send(whole)
+        await until(lambda: room.taken == 2 * len(ADA))
+        append.open()
+        assert [(await raw.answer()).status_code for raw in (one, another)] == [202, 202]
         assert room.taken == 0
 
 

@@ -1,12 +1,16 @@
 """How the server is made: what would show only as slowness is asserted where it is decided."""
 
+import asyncio
 import inspect
+import re
 import socket
 
 import pytest
 import uvicorn
 from twofold.runtime.config import HttpSettings
+from twofold.runtime.http.direct import CommandCycle
 from twofold.runtime.http.server import bind
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 pytestmark = pytest.mark.timeout(30)
@@ -18,9 +22,19 @@ def test_its_socket_names_tcp_so_that_asyncio_sends_each_answer_at_once(host: st
         assert bound.proto == socket.IPPROTO_TCP
 
 
+FOR_LONG = ("connections", "flow", "loop", "parser", "pipeline", "server_state", "tasks", "transport")
+FOR_A_REQUEST = ("cycle", "expect_100_continue", "headers", "timeout_keep_alive", "timeout_keep_alive_task")
+
+
+def test_all_that_uvicorn_asks_of_a_cycle_is_there_while_a_command_is_answered() -> None:
+    asked = set(re.findall(r"self\.cycle\.(\w+)", inspect.getsource(HttpToolsProtocol)))
+    of_a_body_that_is_still_to_come = {"more_body"}
+    assert asked - of_a_body_that_is_still_to_come <= set(dir(CommandCycle))
+
+
 def test_the_internals_of_uvicorn_that_a_connection_uses_are_there() -> None:
     made = inspect.getsource(HttpToolsProtocol.__init__) + inspect.getsource(HttpToolsProtocol.connection_made)
-    for attribute in ("flow", "parser", "cycle", "pipeline", "connections", "transport", "loop", "timeout_keep_alive"):
+    for attribute in (*FOR_LONG, *FOR_A_REQUEST):
         assert f"self.{attribute} " in made or f"self.{attribute}:" in made, attribute
     for callback in ("on_message_begin", "on_header", "on_body", "on_headers_complete", "on_message_complete"):
         assert callable(getattr(HttpToolsProtocol, callback)), callback
@@ -34,3 +48,5 @@ def test_the_internals_of_uvicorn_that_a_connection_uses_are_there() -> None:
     assert "self.should_exit" in inspect.getsource(uvicorn.Server.on_tick)
     assert callable(uvicorn.Server.capture_signals)
     assert len(STATUS_LINE[503]) > 0
+    assert {"write_paused", "drain", "resume_reading"} <= set(dir(FlowControl(asyncio.Transport())))
+    assert "default_headers" in vars(uvicorn.server.ServerState())

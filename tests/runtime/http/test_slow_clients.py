@@ -3,7 +3,7 @@
 import anyio
 import httpx
 import pytest
-from twofold import App, ReadDb
+from twofold import App, JsonCommand, ReadDb
 from twofold.runtime.config import HttpSettings
 from twofold.runtime.http import server
 from twofold.runtime.testing import MemoryFolder
@@ -18,6 +18,10 @@ from tests.doubles.waiting import turns
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 IMPATIENT = HttpSettings(port=0, request_timeout=0.2)
+
+BO = b'{"account":"2","owner":"Bo"}'
+EARLY = request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 9")
+"""The head of a request that is answered before its body has come."""
 
 SLOW: dict[str, tuple[bytes, bytes, int]] = {
     "nothing": (b"", b"", 408),
@@ -101,10 +105,7 @@ async def test_a_connection_without_a_request_may_stay_open_longer_than_a_reques
 
 BEFORE: dict[str, tuple[list[bytes], int]] = {
     "a command in parts": ([opening(MEASURED), ADA], 202),
-    "a body that came after its answer": (
-        [request("POST /commands/account.open", "Content-Type: text/plain", "Content-Length: 9"), b"x" * 9],
-        415,
-    ),
+    "a body that came after its answer": ([EARLY, b"x" * 9], 415),
 }
 
 
@@ -119,6 +120,42 @@ async def test_nor_does_it_matter_how_the_request_before_has_come(parts: list[by
             assert problem(await other.answer()) == (408, "request-timeout")
         await raw.send(request("GET /healthz"))
         assert (await raw.answer()).status_code == 200
+
+
+async def test_half_a_request_in_one_block_with_the_body_before_it_is_not_waited_for() -> None:
+    async with served(settings=IMPATIENT) as (client, _), connected(client) as raw:
+        await raw.send(EARLY)
+        assert problem(await raw.answer()) == (415, "unsupported-media-type")
+        await raw.send(b"x" * 9 + b"GET /healthz HTTP/1.1\r\n")
+        assert problem(await raw.answer()) == (408, "request-timeout")
+
+
+@pytest.mark.parametrize("asked", [opening(MEASURED, body=ADA, query="?wait=handled"), request("GET /queries/slow")])
+async def test_an_answer_may_take_longer_than_a_connection_lasts_without_a_request(
+    monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE", 0.1)
+    plan = Plan()
+    commit = plan.hold("commit")
+    app = accounts_app()
+
+    @app.query("slow")
+    async def slow(db: ReadDb) -> int:
+        return 1
+
+    async with served(app, open_stores=planned(plan, MemoryFolder().open)) as (client, runtime):
+        await runtime.submit(JsonCommand("account.open", BO))
+        position = b"?min_position=1" if b"slow" in asked else b""
+        async with connected(client) as raw, connected(client) as other:
+            await raw.send(EARLY)
+            assert problem(await raw.answer()) == (415, "unsupported-media-type")
+            await raw.send(b"x" * 9 + asked.replace(b"slow", b"slow" + position))
+            await commit.reached.wait()
+            await other.send(request("GET /healthz"))
+            assert (await other.answer()).status_code == 200
+            assert await other.rest() == b"", "the time without a request is over"
+            commit.open()
+            assert (await raw.answer()).status_code == 200
 
 
 async def test_who_begins_a_request_before_the_answer_to_another_one_is_not_waited_for() -> None:
