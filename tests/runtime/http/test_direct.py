@@ -1,30 +1,22 @@
 """A command is answered by its connection where it comes whole, in the same words as by way of ASGI."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
-from twofold import ReadDb, Runtime
-from twofold.runtime.config import HttpSettings
-from twofold.runtime.http import server
+from twofold import Runtime
 from twofold.runtime.http.application import Application
-from twofold.runtime.http.direct import DirectConnection
-from twofold.runtime.http.requests import Readings
-from twofold.runtime.http.server import bind, serving
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import accounts_app
+from tests.doubles.listening import listening
 from tests.doubles.opening import ADA, MEASURED, opening
-from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import RawClient, chunk, connected, request
 from tests.doubles.served import problem, served
-from tests.doubles.waiting import turns, until
+from tests.doubles.waiting import turns
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -80,18 +72,6 @@ async def begun(raw: RawClient, head: bytes, body: bytes) -> None:
     for part in (head + body[:1], body[1:]):
         await raw.send(part)
         await turns()
-
-
-@asynccontextmanager
-async def listening(service: Any) -> AsyncIterator[tuple[RawClient, Callable[[], None]]]:
-    """Serve a service or an application, and yield a client that is connected, and what stops the server."""
-    settings, readings = HttpSettings(port=0), Readings()
-    bound = bind(settings)
-    app = Application(service, readings) if hasattr(service, "submit") else service
-    async with serving(bound, app, readings, settings) as stop:
-        host, port = bound.getsockname()
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client, connected(client) as raw:
-            yield raw, stop
 
 
 async def answers(send: Callable[[RawClient, bytes, bytes], Awaitable[None]]) -> Answers:
@@ -226,162 +206,9 @@ async def test_an_application_of_somebody_elses_is_served_by_way_of_asgi() -> No
     assert paths == ["/commands/account.open"]
 
 
-async def test_commands_in_a_row_are_answered_in_their_order_however_long_the_first_one_takes() -> None:
-    plan = Plan()
-    append = plan.hold("append")
-    async with served(open_stores=planned(plan, MemoryFolder().open)) as (client, _), connected(client) as raw:
-        await raw.send(opening(MEASURED, "Idempotency-Key: 1", body=ADA))
-        await append.reached.wait()
-        for number in (2, 3):
-            await raw.send(opening(MEASURED, f"Idempotency-Key: {number}", body=ADA) + request("GET /outcomes/none"))
-        append.open()
-        found = [await raw.answer() for _ in range(5)]
-        assert [answer.json().get("command_id") for answer in found] == ["1", "2", None, "3", None]
-
-
-@pytest.mark.parametrize(
-    ("line", "headers", "stays"),
-    [
-        ("HTTP/1.1", [], True),
-        ("HTTP/1.1", ["Connection: close"], False),
-        ("HTTP/1.0", ["Connection: keep-alive"], False),
-    ],
-    ids=str,
-)
-async def test_a_connection_lasts_as_long_as_the_client_asks(line: str, headers: list[str], stays: bool) -> None:
-    async with served() as (client, _), connected(client) as raw:
-        await raw.send(opening(MEASURED, *headers, body=ADA).replace(b"HTTP/1.1", line.encode()))
-        answer = await raw.answer()
-        assert (answer.status_code, answer.headers.get("connection")) == (202, None if stays else "close")
-        if stays:
-            await raw.send(request("GET /healthz"))
-            assert (await raw.answer()).status_code == 200
-        else:
-            assert await raw.rest() == b""
-
-
-async def test_a_command_whose_sender_is_gone_goes_on_and_nothing_is_written_to_nobody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    written: list[object] = []
-    monkeypatch.setattr(DirectConnection, "write", lambda *answer, **_: written.append(answer))
-    plan = Plan()
-    append = plan.hold("append")
-    async with served(open_stores=planned(plan, MemoryFolder().open)) as (client, runtime):
-        async with connected(client) as raw:
-            await raw.send(opening(MEASURED, body=ADA))
-            await append.reached.wait()
-        append.open()
-        await until(lambda: runtime.readiness().handled == 1)
-        assert (await client.get("/healthz")).status_code == 200
-    assert written == []
-
-
-async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    app, full, pause = accounts_app(), list[DirectConnection](), DirectConnection.pause_writing
-
-    @app.query("much")
-    async def much(db: ReadDb) -> str:
-        return "x" * (16 << 20)
-
-    def noted(self: DirectConnection) -> None:
-        pause(self)
-        full.append(self)
-
-    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
-    async with served(app) as (client, runtime), connected(client) as raw:
-        await raw.send(request("GET /queries/much"))
-        await until(lambda: full)
-        await raw.send(opening(MEASURED, body=ADA))
-        await until(lambda: runtime.readiness().handled == 1)
-        cycle: Any = full[0].cycle
-        assert cycle.body == b"", "it takes no memory while its answer waits"
-        await raw.send(opening(MEASURED, body=ADA) * 2)
-        for _ in range(10):
-            await turns()
-        assert runtime.readiness().log_end == 1
-        assert [(await raw.answer()).status_code for _ in range(4)] == [200, 202, 202, 202]
-        assert runtime.readiness().log_end == 3
-
-
-async def test_a_body_does_not_count_as_a_part_of_a_head_that_came_slowly() -> None:
-    body = ADA + b" " * (20 << 10)
-    async with served() as (client, _), connected(client) as raw:
-        head = opening(f"Content-Length: {len(body)}", "X: " + "x" * (60 << 10))
-        for part in (head[:10], head[10:-10], head[-10:] + body):
-            await raw.send(part)
-            await turns()
-        assert (await raw.answer()).status_code == 202
-
-
 async def test_what_turns_into_garbage_does_not_get_as_far_as_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch)
     async with served() as (client, _), connected(client) as raw:
         await raw.send(opening("Transfer-Encoding: chunked", body=b"garbage"))
         assert problem(await raw.answer()) == (400, "malformed")
     assert seen.paths == []
-
-
-async def test_a_server_that_stops_answers_a_command_and_closes_its_connection(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told_to_stop, shutdown = anyio.Event(), DirectConnection.shutdown
-
-    def noted(self: DirectConnection) -> None:
-        shutdown(self)
-        told_to_stop.set()
-
-    monkeypatch.setattr(DirectConnection, "shutdown", noted)
-    plan = Plan()
-    append = plan.hold("append")
-    runtime = Runtime(accounts_app(), open_stores=planned(plan, MemoryFolder().open))
-    async with listening(runtime) as (raw, stop), runtime:
-        await raw.send(opening(MEASURED, body=ADA))
-        await append.reached.wait()
-        stop()
-        await told_to_stop.wait()
-        append.open()
-        answer = await raw.answer()
-        assert (answer.status_code, answer.headers["connection"]) == (202, "close")
-        assert await raw.rest() == b""
-
-
-async def test_a_server_that_has_waited_long_enough_cuts_a_command_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LONGEST_STOP", 0.1)
-    async with listening(Endless()) as (raw, stop):
-        await raw.send(opening(MEASURED, body=ADA))
-        await turns()
-        stop()
-        assert await raw.rest() == b""
-
-
-class Endless:
-    """A service that never answers."""
-
-    async def submit(self, _command: object, **_options: object) -> None:
-        """Wait."""
-        await anyio.sleep_forever()
-
-
-class Broken:
-    """A service with a bug."""
-
-    async def submit(self, _command: object, **_options: object) -> None:
-        """Raise what nobody foresaw."""
-        raise RuntimeError("a bug")
-
-
-async def test_a_bug_behind_a_command_is_told_as_one_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async with listening(Broken()) as (raw, _):
-        for _ in range(2):
-            await raw.send(opening(MEASURED, body=ADA))
-            assert problem(await raw.answer()) == (500, "internal")
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug", "a bug"]
-
-
-async def test_a_bug_behind_a_command_is_raised_to_another_server() -> None:
-    broken: Any = Broken()
-    transport = httpx.ASGITransport(Application(broken))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        with pytest.raises(RuntimeError, match="a bug"):
-            await client.post("/commands/account.open", json={})
