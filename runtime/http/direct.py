@@ -1,8 +1,8 @@
 """Commands on our own server: where one comes whole, the connection asks their endpoint and writes what it answers.
 
-What ASGI does for a request that may be anything takes half the time of a command over HTTP: middleware, a cycle of
-messages that are checked one by one, an answer in two writes. What comes in parts, or asks for anything special, goes
-that way all the same, and is answered in the same words.
+What ASGI does for a request that may be anything takes two fifths of what HTTP costs for a command, its socket aside:
+middleware, a cycle of messages that are checked one by one, an answer in two writes. What comes in parts, or asks for
+anything special, goes that way all the same, and is answered in the same words.
 """
 
 import re
