@@ -1,7 +1,8 @@
 """The validator: admits commands to the log, and is the only one who appends to it.
 
 Two loops. The first drains the mailbox and decides who may go on; the second appends all that is ready as one batch
-while the first is at the next. So a batch is as large as the disk is slow, and no timer holds anybody up.
+while the first is at the next. What is already on its way through the event loop comes along. So a batch is as large as
+the disk is slow and the loop is busy, and no timer holds anybody up.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -33,6 +34,11 @@ from .submission import (
 from .turns import Turns
 
 __all__ = ["Validator"]
+
+GATHERING = 0.005
+"""Seconds; how long a command waits at most for others that are on their way through the event loop. What a batch costs
+besides its commands, a hop to a thread and a sync above all, is then shared by more of them: with 16 tasks that wait
+until they are accepted a command takes 0.7 of the processor's time, and over HTTP with 64 connections 0.9."""
 
 
 class Validator(Actor[Submission]):
@@ -204,7 +210,7 @@ class Validator(Actor[Submission]):
         self._in_flight.refuse(candidate.command_id, error)
 
     async def _append_what_is_ready(self) -> None:
-        while batch := await self._ready.receive(self.batch):
+        while batch := await self._ready.receive_gathered(self.batch, GATHERING):
             await self._append(batch)
             del batch  # it is not kept until more is ready
         self._all_appended.set()

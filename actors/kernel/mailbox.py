@@ -6,13 +6,18 @@ actor receives, any number of tasks send. A mailbox is memory only: what must no
 
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 __all__ = ["Mailbox", "MailboxClosed", "MailboxFull"]
 
 M = TypeVar("M")
+
+TURNS = 4
+"""Turns of the event loop in which a request comes from its socket to the last mailbox on its way."""
 
 
 class MailboxFull(Exception):
@@ -85,11 +90,20 @@ class Mailbox(Generic[M]):
 
     async def receive(self, limit: int) -> list[M]:
         """Return up to `limit` messages as soon as there is one, or none once the mailbox is closed and empty."""
-        while not self._messages:
-            if self._closed:
-                return []
-            self._filled = anyio.Event()
-            await self._filled.wait()
+        await self._wait_for_a_message()
+        return self._take(limit)
+
+    async def receive_gathered(self, limit: int, seconds: float) -> list[M]:
+        """Return messages as `receive` does, once the event loop brings no more of them, or after `seconds`."""
+        await self._wait_for_a_message()
+        last, ends = 0, monotonic() + seconds
+        while last < len(self._messages) < limit and monotonic() < ends:
+            last = len(self._messages)
+            for _ in range(TURNS):
+                await anyio.lowlevel.checkpoint()
+        return self._take(limit)
+
+    def _take(self, limit: int) -> list[M]:
         if len(self._messages) <= limit:
             taken = list(self._messages)
             self._messages.clear()
@@ -110,6 +124,11 @@ class Mailbox(Generic[M]):
         left = list(self._messages)
         self._messages.clear()
         return left
+
+    async def _wait_for_a_message(self) -> None:
+        while not (self._messages or self._closed):
+            self._filled = anyio.Event()
+            await self._filled.wait()
 
     async def _wait_for_room(self) -> None:
         if self._drained.is_set():  # else others wait for this one already, and must not be left behind

@@ -5,6 +5,7 @@ from typing import get_args
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from twofold import Config, EventMeta, NotProjected, Purge, Receipt, Runtime
 from twofold.actors import command_handler, projector
 from twofold.actors.kernel.following import Gathering
@@ -32,6 +33,15 @@ async def submit_three(running: Runtime, wait: Stage = "accepted") -> Receipt:
         receipt = await running.submit(OpenAccount(account, "Ada"), wait=wait)
         await turns()
     return receipt
+
+
+async def test_commands_that_come_close_behind_each_other_are_appended_together() -> None:
+    plan = Plan()
+    async with runtime(plan) as running, anyio.create_task_group() as tasks:
+        for account in ("1", "2", "3"):
+            tasks.start_soon(running.submit, OpenAccount(account, "Ada"))
+            await checkpoint()
+    assert plan.calls["append"] == 1
 
 
 async def test_commands_gather_until_a_sender_waits_for_one(monkeypatch: pytest.MonkeyPatch) -> None:

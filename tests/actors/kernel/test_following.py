@@ -6,8 +6,9 @@ from operator import pos
 
 import anyio
 import pytest
+from twofold.actors.kernel import following
 from twofold.actors.kernel.demand import Demand
-from twofold.actors.kernel.following import Gathering, follow
+from twofold.actors.kernel.following import MANY, Gathering, follow
 from twofold.actors.kernel.mailbox import Mailbox
 from twofold.actors.kernel.watermark import Watermark
 
@@ -79,6 +80,18 @@ async def test_what_nobody_waits_for_is_handed_on_after_a_moment_all_the_same() 
             while last not in received:
                 received += await numbers.mailbox.receive(1)
     assert received == [1, 2, 3]
+
+
+async def test_they_gather_for_longer_once_many_have_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "GATHERING_MANY", AN_HOUR)
+    numbers = Numbers()
+    async with numbers.followed(Gathering(numbers.demand, 0), limit=100):
+        few = await numbers.come(MANY - 1)
+        many = await numbers.come(2 * MANY - 1)
+        assert (len(few), len(many)) == (MANY - 1, MANY)
+        assert await numbers.come(2 * MANY) == []
+        numbers.demand.rise()
+        assert await numbers.come(2 * MANY) == [2 * MANY]
 
 
 async def test_more_than_one_part_holds_goes_on_without_gathering() -> None:

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from twofold.actors.kernel.mailbox import Mailbox, MailboxClosed, MailboxFull
+from twofold.actors.kernel.mailbox import TURNS, Mailbox, MailboxClosed, MailboxFull
 
 from tests.doubles.waiting import turns
 
@@ -95,3 +95,53 @@ async def test_what_is_abandoned_is_handed_back_to_be_answered() -> None:
     assert mailbox.abandon() == [1, 2]
     assert mailbox.closed
     await checkpoint()
+
+
+async def come(mailbox: Mailbox[int], count: int, apart: int) -> None:
+    """Tell so many messages, so many turns of the event loop apart."""
+    for message in range(count):
+        mailbox.tell(message)
+        for _ in range(apart):
+            await checkpoint()
+
+
+async def test_messages_that_come_close_behind_each_other_are_gathered() -> None:
+    mailbox: Mailbox[int] = Mailbox(100)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(come, mailbox, 6, TURNS - 1)
+        assert await mailbox.receive_gathered(100, 3600) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_message_that_comes_later_is_not_waited_for() -> None:
+    mailbox: Mailbox[int] = Mailbox(100)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(come, mailbox, 2, TURNS + 2)
+        assert await mailbox.receive_gathered(100, 3600) == [0]
+        assert await mailbox.receive_gathered(100, 3600) == [1]
+
+
+async def test_no_more_messages_are_gathered_than_are_asked_for() -> None:
+    mailbox: Mailbox[int] = Mailbox(100)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(come, mailbox, 5, 1)
+        assert await mailbox.receive_gathered(3, 3600) == [0, 1, 2]
+        assert await mailbox.receive_gathered(3, 3600) == [3, 4]
+
+
+async def test_messages_are_not_gathered_for_longer_than_is_said_however_many_come() -> None:
+    mailbox: Mailbox[int] = Mailbox(1_000_000)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(come, mailbox, 1_000_000, 1)
+            gathered = await mailbox.receive_gathered(1_000_000, 0.01)
+            tasks.cancel_scope.cancel()
+    assert gathered == list(range(len(gathered)))
+    assert gathered
+
+
+async def test_a_closed_mailbox_gathers_what_is_inside_and_then_nothing() -> None:
+    mailbox: Mailbox[int] = Mailbox(2)
+    mailbox.tell(1)
+    mailbox.close()
+    assert await mailbox.receive_gathered(5, 3600) == [1]
+    assert await mailbox.receive_gathered(5, 3600) == []
