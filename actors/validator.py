@@ -2,7 +2,7 @@
 
 Two loops. The first drains the mailbox and decides who may go on; the second appends all that is ready as one batch
 while the first is at the next. What is already on its way through the event loop comes along. So a batch is as large as
-the disk is slow and the loop is busy, and no timer holds anybody up.
+the disk is slow and the loop is busy, and nobody waits for a timer to run out.
 """
 
 from collections.abc import Callable, Coroutine, Sequence

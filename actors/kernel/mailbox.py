@@ -96,11 +96,11 @@ class Mailbox(Generic[M]):
     async def receive_gathered(self, limit: int, seconds: float) -> list[M]:
         """Return messages as `receive` does, once the event loop brings no more of them, or after `seconds`."""
         await self._wait_for_a_message()
-        last, ends = 0, monotonic() + seconds
-        while last < len(self._messages) < limit and monotonic() < ends:
+        last, turns, ends = len(self._messages), 0, monotonic() + seconds
+        while turns < TURNS and len(self._messages) < limit and monotonic() < ends:
+            await anyio.lowlevel.checkpoint()
+            turns = turns + 1 if len(self._messages) == last else 0
             last = len(self._messages)
-            for _ in range(TURNS):
-                await anyio.lowlevel.checkpoint()
         return self._take(limit)
 
     def _take(self, limit: int) -> list[M]:

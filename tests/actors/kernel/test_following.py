@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from math import inf
 from operator import pos
 
 import anyio
 import pytest
 from twofold.actors.kernel import following
 from twofold.actors.kernel.demand import Demand
-from twofold.actors.kernel.following import MANY, Gathering, follow
+from twofold.actors.kernel.following import Gathering, follow
 from twofold.actors.kernel.mailbox import Mailbox
 from twofold.actors.kernel.watermark import Watermark
 
@@ -82,16 +83,22 @@ async def test_what_nobody_waits_for_is_handed_on_after_a_moment_all_the_same() 
     assert received == [1, 2, 3]
 
 
-async def test_they_gather_for_longer_once_many_have_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fast", [1, inf])
+async def test_messages_gather_for_longer_while_they_come_fast(monkeypatch: pytest.MonkeyPatch, fast: float) -> None:
     monkeypatch.setattr(following, "GATHERING_MANY", AN_HOUR)
+    monkeypatch.setattr(following, "FAST", fast)
     numbers = Numbers()
-    async with numbers.followed(Gathering(numbers.demand, 0), limit=100):
-        few = await numbers.come(MANY - 1)
-        many = await numbers.come(2 * MANY - 1)
-        assert (len(few), len(many)) == (MANY - 1, MANY)
-        assert await numbers.come(2 * MANY) == []
+    async with numbers.followed(Gathering(numbers.demand, 0.001), limit=100):
         numbers.demand.rise()
-        assert await numbers.come(2 * MANY) == [2 * MANY]
+        assert await numbers.come(1) == [1]
+        assert len(await numbers.come(91)) == 90
+        numbers.demand.fall()
+        if fast == inf:
+            numbers.made.rise(92)
+        else:
+            assert await numbers.come(92) == []
+            numbers.demand.rise()
+        assert await numbers.mailbox.receive(1) == [92]
 
 
 async def test_more_than_one_part_holds_goes_on_without_gathering() -> None:
