@@ -1,8 +1,8 @@
 """Runtime: what can be asked of a domain at work."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,17 +10,15 @@ from ..actors.domain import Answer
 from ..actors.filling import RebuildProgress, Report
 from ..actors.rebuilder import Rebuilt
 from ..actors.statistics import RoleStatistics
-from ..actors.submission import Receipt, Stage, Submission
-from ..actors.turns import Turns
 from ..stores.effect_records import EffectRecord, EffectState
 from ..stores.records import Outcome, Position, StreamId, Version
 from .effect_search import search_effects
 from .effects import Resumed
 from .history import RecordedEvent, StreamState, history_of, state_of
-from .lifecycle import Lifecycle
+from .intake import Intake
 from .queries import ask
 from .readiness import NOT_RUNNING, Readiness
-from .submitting import AnswerToCommand, Posted, check_timeout, check_wait, hand_over, ids_for, post
+from .submitting import check_timeout
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Runtime"]
 
 
-class Runtime(Lifecycle):
+class Runtime(Intake):
     """A domain at work: `async with Runtime(app, config) as runtime`.
 
     It starts no server, installs no signal handler and configures no logging. Leaving the block stops everything in
@@ -41,99 +39,6 @@ class Runtime(Lifecycle):
         Corruption, StorageFailed: the data folder is damaged, or its device failed.
         CoreFailed: the validator or the command handler failed again and again.
     """
-
-    async def submit(
-        self,
-        command: Any,
-        *,
-        command_id: str | None = None,
-        wait: Stage = "accepted",
-        timeout: float | None = 30.0,
-        expected_version: Version | None = None,
-        principal: str | None = None,
-        correlation_id: str | None = None,
-    ) -> Receipt:
-        """Submit a command and return once it has come to the stage `wait`.
-
-        `command` is an object of a registered type, or a `JsonCommand`. The same `command_id` gets the same answer,
-        however often it is sent; without one, an id is made. Where `expected_version` is given, the outcome is a
-        `conflict` unless the stream is at that version. After `timeout` seconds the receipt says `timed_out`, and the
-        command goes on; so it does when the caller is cancelled.
-
-        Raises:
-            CommandRefused: it has faults; they are all named.
-            CommandIdReused: another command has the id.
-            Overloaded, Stopping, NoSpace, ValidatorTimeout, ValidatorFailed: nothing was appended.
-            OutcomeUnknown: it may have been accepted or not; send it again under the same id.
-            ValueError: `wait` is no stage, or `timeout` no time.
-        """
-        validator = self._at_work.validator
-        check_wait(wait)
-        check_timeout(timeout)
-        submission = Submission(
-            command,
-            command_id=command_id,
-            wait=wait,
-            expected_version=expected_version,
-            principal=principal,
-            correlation_id=correlation_id,
-        )
-        hand_over(validator, submission, self._deadlines, timeout)
-        return await submission.wait()
-
-    async def post(
-        self,
-        command: Any,
-        *,
-        command_id: str | None = None,
-        wait: Stage = "accepted",
-        timeout: float | None = 30.0,
-        principal: str | None = None,
-        correlation_id: str | None = None,
-        turns: Turns | None = None,
-    ) -> Posted:
-        """Hand a command over, waiting for room where there is none, and return before it is answered.
-
-        Commands are admitted in the order in which they are posted, so a long row of them can be sent without waiting
-        for each. `timeout` counts from then. Those that share `turns` keep their order also where some are turned away.
-
-        Raises:
-            ValueError: `wait` is no stage, or `timeout` no time.
-        """
-        validator = self._at_work.validator
-        check_wait(wait)
-        check_timeout(timeout)
-        submission = Submission(
-            command, command_id=command_id, wait=wait, principal=principal, correlation_id=correlation_id, turns=turns
-        )
-        return await post(validator, submission, self._deadlines, timeout)
-
-    async def submit_many(
-        self,
-        commands: Iterable[Any],
-        *,
-        command_ids: Iterable[str | None] | None = None,
-        wait: Stage = "accepted",
-        timeout: float | None = 30.0,
-        principal: str | None = None,
-        correlation_id: str | None = None,
-    ) -> list[AnswerToCommand]:
-        """Submit commands in order, waiting for room where there is none, and return what became of each.
-
-        What `submit` raises stands in the list in place of a receipt, and `OutOfTurn` behind one that was turned away
-        for a reason that passes, so that a second try keeps the order. `timeout` counts for each from its submission.
-
-        Raises:
-            ValueError: `wait` is no stage, `timeout` no time, or the `command_ids` are not as many as the commands.
-        """
-        commands = list(commands)
-        common: Any = {"wait": wait, "timeout": timeout, "principal": principal, "correlation_id": correlation_id}
-        common["turns"] = Turns()
-        posted = [
-            await self.post(command, command_id=command_id, **common)
-            for command, command_id in zip(commands, ids_for(commands, command_ids), strict=True)
-        ]
-        return [await each.answer() for each in posted]
 
     async def query(
         self, name: str, /, *, min_position: Position | None = None, timeout: float | None = 30.0, **parameters: object

@@ -1,6 +1,6 @@
 """Handing commands to the validator: how a submission may be called, its deadline, and the answer that it gets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, get_args
 
 from ..actors.kernel.deadlines import Deadlines
@@ -44,6 +44,16 @@ class Posted:
             except (NotAccepted, OutcomeUnknown) as error:
                 self._answer = error.with_traceback(None)
         return self._answer
+
+    def then(self, take: Callable[[AnswerToCommand], object]) -> None:
+        """Have the event loop call `take` with what `answer` would return, once, in the place of awaiting that.
+
+        What `take` raises goes to the event loop's exception handler, as from any callback.
+
+        Raises:
+            RuntimeError: the answer was taken before.
+        """
+        self._submission.then(take)  # type: ignore[arg-type] # it is given no other errors
 
 
 def hand_over(validator: Role, submission: Submission, deadlines: Deadlines, timeout: float | None) -> None:

@@ -1,7 +1,7 @@
 """The answer to an ask: given once, by whoever handles the message, awaited by whoever sent it."""
 
 from asyncio import Future, get_running_loop
-from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 __all__ = ["Reply"]
@@ -42,7 +42,7 @@ class Reply(Generic[T]):
             future.set_exception(error)
             future.exception()  # seen: an asker who has gone is no reason for asyncio to complain
 
-    def wait(self) -> Awaitable[T]:
+    def wait(self) -> "Future[T]":
         """Take the answer: what is returned is awaited at once, and gives it, or raises what was given in its place.
 
         Raises:
@@ -55,6 +55,14 @@ class Reply(Generic[T]):
         if future.done():
             self._future = None
         return future
+
+    def then(self, take: Callable[[T | BaseException], object]) -> None:
+        """Have the event loop call `take` with the answer, or with the error in its place, once it is given.
+
+        Raises:
+            RuntimeError: it was taken before.
+        """
+        self.wait().add_done_callback(lambda given: take(given.exception() or given.result()))
 
     def _to_be_answered(self) -> "Future[T] | None":
         future = self._future

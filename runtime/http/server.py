@@ -85,6 +85,9 @@ async def serving(
     async def serve() -> None:
         with CancelScope(shield=True):  # whatever ends the block, who waits gets the answer: `stop` ends this
             await server.serve([bound])
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, DirectConnection):
+                connection.cut_off()
 
     with bound:
         async with anyio.create_task_group() as tasks:

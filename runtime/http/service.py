@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from ...actors.domain import Answer
 from ...actors.filling import RebuildProgress
 from ...actors.rebuilder import Rebuilt
-from ...actors.submission import Receipt, Stage
+from ...actors.submission import Stage
 from ...actors.turns import Turns
 from ...stores.effect_records import EffectRecord, EffectState
 from ...stores.records import Outcome, Position, StreamId, Version
@@ -22,7 +22,7 @@ __all__ = ["Service"]
 class Service(Protocol):
     """A runtime, as far as it is served; what each method does and raises stands at `Runtime`."""
 
-    async def submit(
+    def begin(
         self,
         command: Any,
         *,
@@ -31,8 +31,8 @@ class Service(Protocol):
         timeout: float | None = 30.0,
         expected_version: Version | None = None,
         correlation_id: str | None = None,
-    ) -> Receipt:
-        """Submit a command and return once it has come to the stage `wait`."""
+    ) -> Posted:
+        """Hand a command over at once, and return before it is answered."""
 
     async def post(
         self,
@@ -44,7 +44,7 @@ class Service(Protocol):
         correlation_id: str | None = None,
         turns: Turns | None = None,
     ) -> Posted:
-        """Hand a command over and return before it is answered."""
+        """Hand a command over, waiting for room where there is none, and return before it is answered."""
 
     async def outcome(self, command_id: str) -> Outcome | None:
         """Return what became of a command."""

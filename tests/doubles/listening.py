@@ -20,7 +20,7 @@ async def listening(service: Any) -> AsyncIterator[tuple[RawClient, Callable[[],
     """Serve a service or an application, and yield a client that is connected, and what stops the server."""
     settings, readings = HttpSettings(port=0), Readings()
     bound = bind(settings)
-    app = Application(service, readings) if hasattr(service, "submit") else service
+    app = Application(service, readings) if hasattr(service, "begin") else service
     async with serving(bound, app, readings, settings) as stop:
         host, port = bound.getsockname()
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client, connected(client) as raw:

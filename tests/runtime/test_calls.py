@@ -32,6 +32,8 @@ async def test_a_wrong_wait_or_timeout_is_refused_before_anything_is_handed_over
         with pytest.raises(ValueError, match=re.escape(told)):
             await runtime.submit(ADA, **wrong)
         with pytest.raises(ValueError, match=re.escape(told)):
+            runtime.begin(ADA, **wrong)
+        with pytest.raises(ValueError, match=re.escape(told)):
             await runtime.submit_many([ADA], **wrong)
     assert folder.log.end() == 0
 
@@ -68,6 +70,7 @@ CALLS: dict[str, Callable[[Runtime], Awaitable[object]]] = {
     "rebuild_back": lambda runtime: runtime.rebuild_back(),
 }
 AT_ONCE: dict[str, Callable[[Runtime], object]] = {
+    "begin": lambda runtime: runtime.begin(ADA),
     "rebuilding": lambda runtime: runtime.rebuilding(),
     "statistics": lambda runtime: runtime.statistics(),
 }
@@ -92,12 +95,12 @@ async def test_before_its_block_and_after_it_every_method_says_that_the_runtime_
     async with runtime:
         await runtime.submit(ADA)
     await refuse_all(runtime)
-    assert CALLS.keys() | AT_ONCE.keys() | ANYWHERE == {name for name in vars(Runtime) if not name.startswith("_")}
+    assert CALLS.keys() | AT_ONCE.keys() | ANYWHERE == {name for name in dir(Runtime) if not name.startswith("_")}
 
 
 def test_every_error_that_the_runtime_says_it_raises_can_be_imported_and_caught() -> None:
     named: set[str] = set()
-    for documented in (Runtime, *(vars(Runtime)[name] for name in CALLS)):
+    for documented in (Runtime, *(getattr(Runtime, name) for name in CALLS.keys() | AT_ONCE.keys())):
         raises = (documented.__doc__ or "").partition("Raises:")[2]
         named |= {name for line in re.findall(r"^ +([\w, ]+):", raises, re.MULTILINE) for name in line.split(", ")}
     own = named - {"ValueError"}

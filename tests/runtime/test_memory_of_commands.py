@@ -6,15 +6,18 @@ from typing import Any, ClassVar, Self
 
 import httpx
 import pytest
+from starlette.types import Message
 from twofold import App, JsonCommand, NotAccepted, Reject, Runtime
-from twofold.runtime.http import commands
+from twofold.runtime.http import commands, requests
 from twofold.runtime.http.application import Application
+from twofold.runtime.http.commands import SendCommand
+from twofold.runtime.http.requests import Readings
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import OpenAccount, accounts_app
 from tests.doubles.raw_http import connected, request
 from tests.doubles.served import served
-from tests.doubles.waiting import turns
+from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -85,6 +88,12 @@ async def test_nothing_of_a_command_is_kept_once_it_is_answered(data: bytes, wai
         assert await posted.answer() is await posted.answer(), "it can be asked for again"
         await turns()
         assert Body.alive == 0, "posted, and its answer held"
+        answers = list[object]()
+        begun = runtime.begin(command(data), command_id=taken, **common)
+        begun.then(answers.append)
+        await until(lambda: answers)
+        assert begun.is_answered
+        assert Body.alive == 0, "begun, and its answer held"
 
 
 async def test_who_keeps_errors_does_not_keep_the_commands_by_them() -> None:
@@ -126,3 +135,29 @@ async def test_nothing_of_a_request_is_kept_once_it_is_answered(
         assert made == 1
         await turns()
         assert Body.alive == 0
+
+
+async def test_nothing_of_a_request_is_kept_while_its_answer_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = requests.read_body
+
+    async def counted(*of: Any) -> bytes:
+        return Body(await read(*of))
+
+    monkeypatch.setattr(commands, "read_body", counted)
+    alive = list[int]()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b'{"account":"1","owner":"Ada"}'}
+
+    async def send(_message: Message) -> None:
+        alive.append(Body.alive)
+
+    async with Runtime(strict_app(), open_stores=MemoryFolder().open) as runtime:
+        scope = {
+            "type": "http",
+            "path_params": {"type": "account.open"},
+            "query_string": b"",
+            "headers": [(b"content-type", b"application/json")],
+        }
+        await SendCommand(runtime, Readings())(scope, receive, send)
+    assert alive == [0, 0]

@@ -9,6 +9,8 @@ import anyio
 import pytest
 from twofold.actors.kernel.reply import Reply
 
+from tests.doubles.waiting import turns
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
 
@@ -43,6 +45,28 @@ async def test_a_second_asker_is_refused_before_the_answer_is_there() -> None:
         reply.wait()
     reply.give("first")
     assert await waiting == "first"
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_an_answer_is_handed_to_who_is_to_be_called_with_it(is_late: bool) -> None:
+    taken: list[object] = []
+    error = ValueError("no")
+    answered: Reply[str] = Reply()
+    failed: Reply[str] = Reply()
+    if not is_late:
+        answered.then(taken.append)
+        failed.then(taken.append)
+    answered.give("first")
+    failed.fail(error)
+    if is_late:
+        answered.then(taken.append)
+        failed.then(taken.append)
+    assert taken == [], "before the event loop turns"
+    await turns()
+    assert taken == ["first", error]
+    for reply in (answered, failed):
+        with pytest.raises(RuntimeError, match="once"):
+            reply.wait()
 
 
 class Answer:

@@ -43,6 +43,14 @@ async def test_the_same_id_gets_the_same_answer_and_nothing_happens_again(sent_a
     assert outcome.json()["position"] == first.json()["position"]
 
 
+async def test_a_conversation_that_is_named_goes_along_with_the_events() -> None:
+    async with served() as (client, runtime):
+        headers = {"Correlation-Id": "a talk"}
+        await client.post("/commands/account.open?wait=handled", json=ADA, headers=headers)
+        (event,) = await runtime.history("account-1")
+    assert event.correlation_id == "a talk"
+
+
 async def test_the_id_of_another_command_is_refused() -> None:
     async with served() as (client, _):
         headers = {"Idempotency-Key": "mine"}

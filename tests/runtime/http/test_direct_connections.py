@@ -1,14 +1,18 @@
 """A connection that answers commands itself keeps their order and its bounds, whatever becomes of either side."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
 from twofold import ReadDb, Runtime
-from twofold.runtime.http import server
+from twofold.actors.submission import Receipt, Submission
+from twofold.runtime.http import commands, server
 from twofold.runtime.http.application import Application
 from twofold.runtime.http.direct import DirectConnection
+from twofold.runtime.http.room import Room, Share
+from twofold.runtime.submitting import Posted
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import accounts_app
@@ -56,10 +60,46 @@ async def test_a_connection_lasts_as_long_as_the_client_asks(line: str, headers:
             assert await raw.rest() == b""
 
 
+async def test_nothing_is_taken_behind_a_refusal_that_ends_the_connection() -> None:
+    refused = opening(MEASURED, "Connection: keep-alive", "Origin: http://evil.example", body=ADA)
+    taken = opening(MEASURED, "Connection: keep-alive", body=ADA)
+    async with served() as (client, runtime), connected(client) as raw:
+        await raw.send((refused + taken).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert (await raw.answer()).status_code == 403
+        assert await raw.rest() == b""
+        assert (await client.post("/commands/account.open", json={"account": "2", "owner": "Bo"})).status_code == 202
+        assert runtime.readiness().log_end == 1
+
+
+async def test_the_body_of_a_command_that_was_refused_is_not_kept_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept, complete = list[bytes](), DirectConnection.on_response_complete
+
+    def noted(self: DirectConnection) -> None:
+        cycle: Any = self.cycle
+        kept.append(bytes(cycle.body))
+        complete(self)
+
+    monkeypatch.setattr(DirectConnection, "on_response_complete", noted)
+    async with served() as (client, _), connected(client) as raw:
+        for field in ("Origin: http://evil.example", "Idempotency-Key: \xe9"):
+            await raw.send(opening(MEASURED, field, body=ADA))
+            assert (await raw.answer()).is_client_error
+    assert kept == [b"", b""]
+
+
 async def test_a_command_whose_sender_is_gone_goes_on_and_nothing_is_written_to_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[object] = []
+    rooms: list[Room] = []
+
+    def share(room: Room) -> Share:
+        rooms.append(room)
+        return Share(room)
+
+    monkeypatch.setattr(commands, "Share", share)
     monkeypatch.setattr(DirectConnection, "write", lambda *answer, **_: written.append(answer))
     plan = Plan()
     append = plan.hold("append")
@@ -67,9 +107,11 @@ async def test_a_command_whose_sender_is_gone_goes_on_and_nothing_is_written_to_
         async with connected(client) as raw:
             await raw.send(opening(MEASURED, body=ADA))
             await append.reached.wait()
+            assert rooms[0].taken == len(ADA)
         append.open()
         await until(lambda: runtime.readiness().handled == 1)
         assert (await client.get("/healthz")).status_code == 200
+        assert rooms[0].taken == 0
     assert written == []
 
 
@@ -86,6 +128,7 @@ async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: 
 
     monkeypatch.setattr(DirectConnection, "pause_writing", noted)
     async with served(app) as (client, runtime), connected(client) as raw:
+        healthy = (await client.get("/healthz")).content
         await raw.send(request("GET /queries/much"))
         await until(lambda: full)
         await raw.send(opening(MEASURED, body=ADA))
@@ -98,6 +141,42 @@ async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: 
         assert runtime.readiness().log_end == 1
         assert [(await raw.answer()).status_code for _ in range(4)] == [200, 202, 202, 202]
         assert runtime.readiness().log_end == 3
+        full.clear()
+        await raw.send(request("GET /queries/much"))
+        await until(lambda: full)
+        await raw.send(request("GET /healthz"))
+        _, told = await raw.answer(), await raw.answer()
+        assert told.content == healthy, "and no answer comes twice"
+
+
+@pytest.mark.parametrize(
+    ("line", "field"), [("HTTP/1.1", "Connection: close"), ("HTTP/1.0", "Connection: keep-alive")], ids=str
+)
+async def test_an_answer_that_ends_the_connection_may_have_to_wait_for_a_slow_reader(
+    monkeypatch: pytest.MonkeyPatch, line: str, field: str
+) -> None:
+    app, full, pause = accounts_app(), list[DirectConnection](), DirectConnection.pause_writing
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, trouble: troubles.append(trouble))
+
+    @app.query("much")
+    async def much(db: ReadDb) -> str:
+        return "x" * (16 << 20)
+
+    def noted(self: DirectConnection) -> None:
+        pause(self)
+        full.append(self)
+
+    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
+    async with served(app) as (client, runtime), connected(client) as raw:
+        await raw.send(request("GET /queries/much"))
+        await until(lambda: full)
+        await raw.send(opening(MEASURED, field, body=ADA).replace(b"HTTP/1.1", line.encode()))
+        await until(lambda: runtime.readiness().handled == 1)
+        assert [(await raw.answer()).status_code for _ in range(2)] == [200, 202]
+        assert await raw.rest() == b""
+        await turns()
+    assert troubles == []
 
 
 async def test_a_body_does_not_count_as_a_part_of_a_head_that_came_slowly() -> None:
@@ -146,25 +225,40 @@ async def test_a_server_that_has_waited_long_enough_cuts_a_command_off(monkeypat
 class Endless:
     """A service that never answers."""
 
-    async def submit(self, _command: object, **_options: object) -> None:
-        """Wait."""
-        await anyio.sleep_forever()
+    def begin(self, command: object, **_options: object) -> Posted:
+        """Return what is answered by nobody."""
+        return Posted(Submission(command))
 
 
 class Broken:
     """A service with a bug."""
 
-    async def submit(self, _command: object, **_options: object) -> None:
+    def begin(self, _command: object, **_options: object) -> Posted:
         """Raise what nobody foresaw."""
         raise RuntimeError("a bug")
 
 
-async def test_a_bug_behind_a_command_is_told_as_one_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async with listening(Broken()) as (raw, _):
+class Babbling:
+    """A service whose answers nobody can tell."""
+
+    def begin(self, command: object, **_options: object) -> Posted:
+        """Answer with an id that no JSON can hold."""
+        submission, no_text = Submission(command), cast("str", 1j)
+        submission.give(Receipt(no_text, 1, "accepted"))
+        return Posted(submission)
+
+
+@pytest.mark.parametrize(("service", "bug"), [(Broken(), "a bug"), (Babbling(), "complex")])
+async def test_a_bug_behind_a_command_is_told_as_one_and_logged(
+    service: object, bug: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening(service) as (raw, _):
         for _ in range(2):
             await raw.send(opening(MEASURED, body=ADA))
             assert problem(await raw.answer()) == (500, "internal")
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug", "a bug"]
+    logged = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert len(logged) == 2
+    assert all(bug in told for told in logged)
 
 
 async def test_a_bug_behind_a_command_is_raised_to_another_server() -> None:
