@@ -46,31 +46,37 @@ def _by_one_task(lines: Lines) -> str:
 
 
 def _by_orders_over_http(lines: Lines) -> str:
-    """The client and all threads share the processors: what they take of them together bounds the ratio."""
+    """What the work itself leaves of the bare endpoint's rate, and what is added to it."""
     stages = {line["name"]: line["cpu"] for line in lines.get("stages", ()) if line["record"] == "stage of an order"}
     pairs = [
         line
         for line in lines.get("http", ())
-        if line["record"] == "pair" and (line["way"], line["connections"]) == ("accepted", 64) and line["bare"]
+        if line["record"] == "pair" and (line["way"], line["connections"]) == ("accepted", 64) and line.get("floor")
     ]
     if not stages or not pairs:
         return ""
-    bare, ours = (
+    bare, floor, ours = (
         median(pair[party]["server"]["cpu_seconds"] / pair[party]["server"]["orders"] * 1e6 for pair in pairs)
-        for party in ("bare", "twofold")
+        for party in ("bare", "floor", "twofold")
     )
-    client = median(
-        pair["twofold"]["client"]["cpu_seconds"] / pair["twofold"]["client"]["orders"] * 1e6 for pair in pairs
-    )
+    of_bare = median(_handled_rate(pair["floor"]) / _answered_rate(pair["bare"]) for pair in pairs)
+    of_floor = median(_handled_rate(pair["twofold"]) / _handled_rate(pair["floor"]) for pair in pairs)
     total, batch = sum(stages.values()), lines["stages"][0]["batch"]
-    processors = lines["http"][0]["machine"]["processors"]
     return (
-        f"HTTP: an order of ten lines costs the bare endpoint {bare:.0f} us of a processor, and Twofold {ours:.0f}. "
-        f"Its stages alone, {batch:,} orders at a time, take {total:.0f}, {_most_of(stages)}; fewer at a "
-        f"time take more each. The client takes {client:.0f} besides. If {processors} processors never waited, that "
-        f"would come to {bare * processors / (ours + client):.2f}; but all senders wait while a batch is synced, and "
-        "threads wait for the interpreter's lock."
+        f"HTTP: an order of ten lines costs the bare endpoint {bare:.0f} us of a processor. Where the floor's program "
+        f"stands behind it, which does the same durable work with nothing around it, it costs {floor:.0f}, and "
+        f"{of_bare:.2f} of the rate is left. Twofold costs {ours:.0f} and reaches {of_floor:.2f} of that. Its stages "
+        f"alone, {batch:,} orders at a time, take {total:.0f}, {_most_of(stages)}; the rest is HTTP, the event loop, "
+        "and threads that wait for the interpreter's lock."
     )
+
+
+def _answered_rate(run: Mapping[str, Any]) -> float:
+    return float(run["client"]["orders"] / run["client"]["seconds"])
+
+
+def _handled_rate(run: Mapping[str, Any]) -> float:
+    return float(run["server"]["orders"] / (run["server"]["handled"] - run["client"]["began"]) * 1e9)
 
 
 def _by_random_ids(lines: Lines) -> str:

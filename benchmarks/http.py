@@ -1,7 +1,8 @@
 r"""Commands over HTTP, beside a bare endpoint: `python -m benchmarks.http [--quick]`.
 
 One order of ten lines a request, `wait=accepted` and `wait=handled`, on 1 to 256 connections, and streams of 500 orders
-a request. The bare endpoint (see `benchmarks.http_server`) decodes the same body under the same server's settings.
+a request. The bare endpoint (see `benchmarks.http_server`) decodes the same body under the same server's settings; with
+the floor behind it (see `benchmarks.http_floor`) it does the same durable work too.
 Twofold's clock is read when all is answered, when all is handled, and when all is projected. The load comes from wrk
 where it is installed, else from a client of the benchmark's own; what it takes of the processors is told, too.
 
@@ -26,8 +27,9 @@ from .http_wrk import has_wrk
 
 __all__ = ["main"]
 
-FULL, QUICK = (4, 3, [1, 16, 64, 256], [1, 16]), (1, 1, [64], [1])
-"""Seconds a load, rounds, connections, connections of streams."""
+WAYS: tuple[Way, ...] = get_args(Way)
+FULL, QUICK = (4, 3, WAYS, [1, 16, 64, 256], [1, 16]), (1, 1, WAYS[:1], [64], [1])
+"""Seconds a load, rounds, ways, connections, connections of streams."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_arguments(arguments: Sequence[str] | None) -> tuple[HttpSettings, Path | None]:
     """Return what to measure, and the file for JSON lines."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.http", description="Measure commands over HTTP.")
-    parser.add_argument("--quick", action="store_true", help="fewer loads, of a second, and one round: half a minute")
+    parser.add_argument("--quick", action="store_true", help="one load, of a second, and one round: ten seconds")
     parser.add_argument("--seconds", type=int, help="how long a load lasts")
     parser.add_argument("--rounds", type=int, help="how many times all is measured")
     parser.add_argument("--connections", type=int, nargs="+", help="each with one request at a time")
     parser.add_argument("--stream-connections", type=int, nargs="+", help="the same, for streams of orders")
-    parser.add_argument("--ways", nargs="+", choices=get_args(Way), default=list(get_args(Way)))
+    parser.add_argument("--ways", nargs="+", choices=WAYS)
     parser.add_argument("--seed", type=int, default=1, help="of the orders")
     parser.add_argument(
         "--client", choices=get_args(Client), default="wrk" if has_wrk() else "own", help="wrk, if it is installed"
@@ -58,11 +60,11 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[HttpSettings, Path 
     parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the data folders go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
     given = parser.parse_args(arguments)
-    seconds, rounds, connections, stream_connections = QUICK if given.quick else FULL
+    seconds, rounds, ways, connections, stream_connections = QUICK if given.quick else FULL
     settings = HttpSettings(
         connections=tuple(given.connections or connections),
         stream_connections=tuple(given.stream_connections or stream_connections),
-        ways=tuple(given.ways),
+        ways=tuple(given.ways or ways),
         seconds=given.seconds or seconds,
         rounds=given.rounds or rounds,
         seed=given.seed,

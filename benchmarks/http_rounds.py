@@ -1,13 +1,14 @@
-"""The order of measurement over HTTP: in each round the bare endpoint and Twofold take turns, load by load.
+"""The order of measurement over HTTP: in each round bare endpoint, floor and Twofold take turns, load by load.
 
-So what the machine does meanwhile falls on both of a pair, and ratios are formed within it. Each server has a process
+So what the machine does meanwhile falls on all of them, and ratios are formed within a turn. Each server has a process
 and each of Twofold's an empty data folder, which is verified afterwards: every order that was answered must be in it,
 handled once, with its event, and projected.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -20,8 +21,9 @@ from twofold.runtime.verification.verification import verify
 
 from .goals import Goal
 from .http_client import AnswersDiffer, ClientRun, run_own_client
+from .http_floor import floor_server
 from .http_orders import Way, orders_of, write_requests
-from .http_server import ServerRun, bare_server, served, twofold_server
+from .http_server import Served, ServerRun, bare_server, served, twofold_server
 from .http_wrk import run_wrk
 from .measuring import Machine, in_own_process, machine
 from .run_folder import run_folder
@@ -32,7 +34,7 @@ __all__ = ["Client", "HttpPair", "HttpResults", "HttpSettings", "PartyRun", "mea
 GOAL = ("accepted", 64)
 
 Client: TypeAlias = Literal["wrk", "own"]
-Party: TypeAlias = Literal["bare", "Twofold"]
+Party: TypeAlias = Literal["bare", "floor", "Twofold"]
 
 
 class HttpSettings(Struct, frozen=True):
@@ -48,6 +50,12 @@ class HttpSettings(Struct, frozen=True):
     client: Client
     bare: bool
     data: Path
+
+    def parties(self, way: Way) -> Sequence[Party]:
+        """Return who is measured, in turn."""
+        if not self.bare:
+            return ["Twofold"]
+        return ["bare", "floor", "Twofold"] if way == "accepted" else ["bare", "Twofold"]
 
     def cells(self) -> Iterator[tuple[Way, int]]:
         """Yield the loads."""
@@ -79,7 +87,7 @@ class PartyRun(Struct, frozen=True):
 
 
 class HttpPair(Struct, frozen=True):
-    """Both parties under the same load."""
+    """The parties under the same load."""
 
     way: Way
     connections: int
@@ -87,6 +95,18 @@ class HttpPair(Struct, frozen=True):
     """Of the machine, before it."""
     twofold: PartyRun
     bare: PartyRun | None = None
+    floor: PartyRun | None = None
+    """Where an order is answered once it is accepted; the floor has no other way."""
+
+    @property
+    def floor_ratio(self) -> float | None:
+        """The floor's rate until all were handled over that of the bare endpoint."""
+        return None if self.bare is None or self.floor is None else self.floor.handled_rate / self.bare.answered_rate
+
+    @property
+    def over_floor(self) -> float | None:
+        """The rate until all were handled over that of the floor."""
+        return None if self.floor is None else self.twofold.handled_rate / self.floor.handled_rate
 
     @property
     def answered_ratio(self) -> float | None:
@@ -120,13 +140,12 @@ def measure(settings: HttpSettings, tell: Callable[[str], None]) -> HttpResults:
     for number in range(1, settings.rounds + 1):
         for way, connections in settings.cells():
             load_average = os.getloadavg()[0]
-            bare = None
-            if settings.bare:
-                tell(f"round {number}: {way}, {connections} connections, bare")
-                bare = _run("bare", settings, way, connections)
-            tell(f"round {number}: {way}, {connections} connections, Twofold")
-            twofold = _run("Twofold", settings, way, connections)
-            results.pairs.append((number, HttpPair(way, connections, load_average, twofold, bare)))
+            runs: dict[Party, PartyRun] = {}
+            for party in settings.parties(way):
+                tell(f"round {number}: {way}, {connections} connections, {party}")
+                runs[party] = _run(party, settings, way, connections)
+            pair = HttpPair(way, connections, load_average, runs["Twofold"], runs.get("bare"), runs.get("floor"))
+            results.pairs.append((number, pair))
     return results
 
 
@@ -138,11 +157,20 @@ def reached(results: HttpResults) -> list[Goal]:
     return []
 
 
+def _served(party: Party, data: Path) -> AbstractContextManager[Served]:
+    match party:
+        case "bare":
+            return served(bare_server)
+        case "floor":
+            return served(floor_server, data)
+        case "Twofold":
+            return served(twofold_server, data)
+
+
 def _run(party: Party, settings: HttpSettings, way: Way, connections: int) -> PartyRun:
     with run_folder(settings.data) as folder:
         requests, data = folder / "requests", folder / "data"
-        serving = served(bare_server) if party == "bare" else served(twofold_server, data)
-        with serving as server, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        with _served(party, data) as server, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             write_requests(requests, way, server.port, settings.seed)
             send = run_wrk if settings.client == "wrk" else run_own_client
             process.submit(os.getpid).result()  # so that it has started, and imported nothing while the clock runs

@@ -33,7 +33,17 @@ from examples.shop.orders import PlaceOrder
 from .measuring import peak_memory, quiet_collector
 from .shop_without_effects import app as shop
 
-__all__ = ["MakeServer", "Served", "ServerRun", "Settle", "bare_server", "served", "twofold_server"]
+__all__ = [
+    "BareEndpoint",
+    "MakeServer",
+    "Served",
+    "ServerRun",
+    "Settle",
+    "bare_server",
+    "bare_serving",
+    "served",
+    "twofold_server",
+]
 
 LOOK_EVERY = 0.002
 """Seconds between two looks at how far the handler is, once all is answered."""
@@ -139,20 +149,28 @@ async def twofold_server(folder: Path, validator: ValidatorSettings | None = Non
 @asynccontextmanager
 async def bare_server() -> AsyncIterator[tuple[int, Settle]]:
     """Serve the bare endpoint, which keeps nothing."""
-    settings = HttpSettings(port=0)
-    bound, readings, endpoint = bind(settings), Readings(), BareEndpoint()
-    bound.listen()  # nothing else is opened meanwhile, so the first connection may come before the server is up
+    endpoint = BareEndpoint()
 
     async def settle() -> tuple[int, int, int]:
         now = time.perf_counter_ns()
         return endpoint.orders, now, now
 
+    async with bare_serving(endpoint) as port:
+        yield port, settle
+
+
+@asynccontextmanager
+async def bare_serving(endpoint: "BareEndpoint") -> AsyncIterator[int]:
+    """Serve `endpoint` for as long as the block lasts, on the port that is yielded."""
+    settings = HttpSettings(port=0)
+    bound, readings = bind(settings), Readings()
+    bound.listen()  # nothing else is opened meanwhile, so the first connection may come before the server is up
     routes = [
         Route("/commands/{type}", endpoint.one, methods=["POST"]),
         Route("/commands", endpoint.stream, methods=["POST"]),
     ]
     async with serving(bound, Starlette(routes=routes), readings, settings):
-        yield bound.getsockname()[1], settle
+        yield bound.getsockname()[1]
 
 
 class _Line(Struct, frozen=True):
@@ -170,14 +188,18 @@ class BareEndpoint:
 
     def __init__(self) -> None:
         self.orders = 0
-        self._one = msgspec.json.Decoder(PlaceOrder)
+        self.decode = msgspec.json.Decoder(PlaceOrder).decode
         self._line = msgspec.json.Decoder(_Line)
         self._encode = msgspec.json.Encoder().encode
 
     async def one(self, request: Request) -> Response:
         """Decode one order."""
-        order = self._one.decode(await request.body())
+        order = self.decode(await request.body())
         self.orders += 1
+        return self.answer(order)
+
+    def answer(self, order: PlaceOrder) -> Response:
+        """Return what is told of one order."""
         return Response(self._encode(_Told(202, order.order_id)), 202, media_type="application/json")
 
     async def stream(self, request: Request) -> Response:

@@ -23,7 +23,8 @@ def report(settings: HttpSettings, results: HttpResults) -> str:
         f"The load average was {min(loads):.1f} to {max(loads):.1f} before the pairs.",
         "Figures are medians over the rounds; latencies are of a request, CPU is of an order; memory is the most.",
     ]
-    parts = ["\n".join(head), _bare_table(results), _twofold_table(results), goal_table(reached(results))]
+    parts = ["\n".join(head), _bare_table(results), _floor_table(results), _twofold_table(results)]
+    parts.append(goal_table(reached(results)))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -33,6 +34,18 @@ def _bare_table(results: HttpResults) -> str:
         if runs := [pair.bare for pair in pairs if pair.bare is not None]:
             rate = f"{median(run.answered_rate for run in runs):,.0f}"
             rows.append((way, f"{connections}", rate, *_common(runs)))
+    return aligned(rows) if len(rows) > 1 else ""
+
+
+def _floor_table(results: HttpResults) -> str:
+    rows = [("the floor behind it", "connections", "until handled", "of bare", "Twofold of it", "CPU us", "peak MB")]
+    for (way, connections), pairs in results.by_cell().items():
+        if runs := [pair.floor for pair in pairs if pair.floor is not None]:
+            *_, cpu, _, peak = _common(runs)
+            of_bare = with_spread([pair.floor_ratio for pair in pairs])
+            twofold = with_spread([pair.over_floor for pair in pairs])
+            rate = f"{median(run.handled_rate for run in runs):,.0f}"
+            rows.append((way, f"{connections}", rate, of_bare, twofold, cpu, peak))
     return aligned(rows) if len(rows) > 1 else ""
 
 

@@ -30,8 +30,8 @@ from .table import report
 
 __all__ = ["main"]
 
-FULL, QUICK = (54_000, 18_000, 1_000, 3, [1, 16, 128, 1024]), (24_000, 3_000, 200, 1, [1, 1024])
-"""Commands, commands with effects, commands a task at most, rounds, tasks."""
+FULL, QUICK = (54_000, 18_000, 1_000, 3, 3, [1, 16, 128, 1024]), (24_000, 3_000, 200, 3, 1, [1, 1024])
+"""Commands, commands with effects, commands a task at most, rounds, of these whole ones, tasks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | None]:
     """Return what to measure, and the file for JSON lines."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description="Measure the whole pipeline.")
-    parser.add_argument("--quick", action="store_true", help="fewer commands and one round: about half a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer commands, mostly one round: half a minute")
     parser.add_argument("--commands", type=int, help="how many commands a run has")
     parser.add_argument("--rounds", type=int, help="how many times all is measured")
     parser.add_argument("--tasks", type=int, nargs="+", help="how many tasks submit")
@@ -62,23 +62,24 @@ def read_arguments(arguments: Sequence[str] | None) -> tuple[Settings, Path | No
         "--effects", choices=get_args(Effects), default="both", help="e-mails and purges; both: in turn"
     )
     parser.add_argument("--no-floor", action="store_true", help="measure Twofold alone")
-    parser.add_argument("--no-uvloop", action="store_true", help="leave uvloop out where it is installed")
+    parser.add_argument("--no-uvloop", action="store_true", help="leave uvloop out, as --quick does")
     parser.add_argument("--data", type=Path, default=Path("build/benchmarks"), help="where the data folders go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, as JSON lines")
     given = parser.parse_args(arguments)
-    commands, effect_commands, per_task, rounds, tasks = QUICK if given.quick else FULL
+    commands, effect_commands, per_task, rounds, whole_rounds, tasks = QUICK if given.quick else FULL
     settings = Settings(
         commands=given.commands or commands,
         effect_commands=given.commands or effect_commands,
         commands_per_task=per_task,
         tasks=tuple(given.tasks or tasks),
         waits=tuple(given.waits),
-        rounds=given.rounds or rounds,
+        rounds=given.rounds or (whole_rounds if given.no_floor else rounds),
+        whole_rounds=given.rounds or whole_rounds,
         seed=given.seed,
         sender_ids=given.sender_ids,
         floor=not given.no_floor,
         effects=given.effects,
-        uvloop=has_uvloop() and given.effects != "on" and not given.no_uvloop,
+        uvloop=has_uvloop() and given.effects != "on" and not (given.no_uvloop or given.quick),
         data=given.data,
     )
     return settings, given.json

@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True):
     tasks: tuple[int, ...]
     waits: tuple[Stage, ...]
     rounds: int
+    whole_rounds: int
+    """So many of them measure everything; the others only the floor, and the load that it is compared with."""
     seed: int
     sender_ids: bool
     floor: bool
@@ -122,7 +124,7 @@ def measure(settings: Settings, tell: Callable[[str], None]) -> Results:
     for number in range(1, settings.rounds + 1):
         if settings.effects != "on":
             _round(settings, number, results, tell)
-        if settings.effects != "off":
+        if settings.effects != "off" and number <= settings.whole_rounds:
             results.pairs.append((number, _effect_pair(settings, number, tell)))
     return results
 
@@ -147,7 +149,8 @@ def reached(results: Results) -> list[Goal]:
 
 
 def _round(settings: Settings, number: int, results: Results, tell: Callable[[str], None]) -> None:
-    cells = settings.cells()
+    is_whole = number <= settings.whole_rounds
+    cells = settings.cells() if is_whole else settings.cells()[:1]
     with run_folder(settings.data) as floor_folder:
         if settings.floor:
             tell(f"round {number}: the floor")
@@ -166,7 +169,7 @@ def _round(settings: Settings, number: int, results: Results, tell: Callable[[st
                 results.loads.append((number, load))
                 if settings.floor and index == 0 and count == settings.commands:
                     results.same_rows = require_same_folders(FloorFiles(floor_folder), DataFolder(folder))
-            if settings.uvloop and index == 0:
+            if settings.uvloop and is_whole and index == 0:
                 tell(f"round {number}: {tasks} tasks, {wait}, on uvloop")
                 with run_folder(settings.data) as folder:
                     results.uvloops.append((number, _load(settings, count, folder, tasks, wait, uvloop=True)))

@@ -17,8 +17,11 @@ def report(settings: Settings, results: Results) -> str:
     """Return all tables of a run."""
     source = "the sender" if settings.sender_ids else "Twofold"
     commands = settings.effect_commands if settings.effects == "on" else settings.commands
+    rounds = f"{settings.rounds} rounds"
+    if results.floors and settings.whole_rounds < settings.rounds:
+        rounds += f" beside the floor, {settings.whole_rounds} of all else"
     head = [
-        f"{commands:,} shop commands, seed {settings.seed}, ids from {source}; {settings.rounds} rounds",
+        f"{commands:,} shop commands, seed {settings.seed}, ids from {source}; {rounds}",
         results.machine.described(),
         "Figures are medians over the rounds; memory is the most of any.",
     ]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from twofold.runtime.config import DataSettings
 
 from benchmarks import http
 from benchmarks.http_client import AnswersDiffer, run_own_client
+from benchmarks.http_floor import floor_server
 from benchmarks.http_orders import ID_FORMAT, Way, orders_of, read_requests, write_requests
 from benchmarks.http_rounds import require_sound
 from benchmarks.http_server import bare_server, served
@@ -33,7 +36,7 @@ def run_tiny(tmp_path: Path, *more: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(180)
-def test_a_tiny_run_measures_both_servers_in_every_way_and_leaves_no_folders(
+def test_a_tiny_run_measures_all_servers_in_every_way_and_leaves_no_folders(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, *pairs = run_tiny(tmp_path, "--client", "own")
@@ -41,7 +44,8 @@ def test_a_tiny_run_measures_both_servers_in_every_way_and_leaves_no_folders(
     assert run["settings"]["client"] == "own"
     assert [(pair["way"], pair["connections"]) for pair in pairs] == [("accepted", 3), ("handled", 3), ("stream", 1)]
     for pair in pairs:
-        for party in (pair["bare"], pair["twofold"]):
+        assert (pair["floor"] is not None) == (pair["way"] == "accepted")
+        for party in filter(None, (pair["bare"], pair["floor"], pair["twofold"])):
             client, server = party["client"], party["server"]
             assert 0 < client["orders"] == server["orders"]
             assert client["latencies"]["p50"] <= client["latencies"]["p99"]
@@ -51,6 +55,7 @@ def test_a_tiny_run_measures_both_servers_in_every_way_and_leaves_no_folders(
     told = capsys.readouterr().out
     assert "from the benchmark's own client" in told
     assert "All 3 data folders of Twofold were verified" in told
+    assert re.search(r"^the floor behind it .*\naccepted +3 ", told, re.MULTILINE)
 
 
 @pytest.mark.timeout(120)
@@ -100,6 +105,19 @@ def test_a_refused_order_ends_the_measurement_with_its_answer(tmp_path: Path) ->
         with pytest.raises(AnswersDiffer, match="404 Not Found"):
             run_own_client(tmp_path / "requests", server.port, 1, 1, 1)
         assert server.settle().orders == 0
+
+
+@pytest.mark.timeout(120)
+def test_the_floor_keeps_each_order_that_it_answers(tmp_path: Path) -> None:
+    with served(floor_server, tmp_path / "floor") as server:
+        write_requests(tmp_path / "requests", "accepted", server.port, seed=1)
+        server.begin()
+        run = run_own_client(tmp_path / "requests", server.port, 3, 1, 1)
+        assert server.settle().orders == run.orders
+    for database, table in (("write.db", "events"), ("write.db", "outcomes"), ("read.db", "placed_order")):
+        with closing(sqlite3.connect(tmp_path / "floor" / database)) as connection:
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (run.orders,)
+    assert (tmp_path / "floor" / "log").stat().st_size > 500 * run.orders
 
 
 @pytest.mark.timeout(120)
