@@ -64,6 +64,22 @@ def test_a_tiny_run_measures_all_parties_and_leaves_no_folders(
 
 
 @pytest.mark.timeout(120)
+def test_a_quick_run_measures_the_floor_and_its_load_thrice_and_all_else_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.jsonl"
+    arguments = ("--quick", "--commands", "300", "--tasks", "8", "--waits", "accepted", "projected")
+    assert pipeline.main([*arguments, "--data", str(tmp_path / "data"), "--json", str(out)]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    loads = Counter(load["wait"] for load in of_kind(lines, "load"))
+    assert loads == {"projected": 3, "accepted": 1}
+    assert len(of_kind(lines, "floor")) == 3
+    assert len(of_kind(lines, "effects")) == 1
+    assert not of_kind(lines, "uvloop")
+    assert "3 rounds beside the floor, 1 of all else" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(120)
 def test_with_effects_both_parties_do_every_effect_and_write_every_mail(tmp_path: Path) -> None:
     lines = run_tiny(tmp_path, "--effects", "on")
 
