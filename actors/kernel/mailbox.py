@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
+from anyio.lowlevel import checkpoint
 
 __all__ = ["Mailbox", "MailboxClosed", "MailboxFull"]
 
@@ -98,7 +98,7 @@ class Mailbox(Generic[M]):
         await self._wait_for_a_message()
         last, turns, ends = len(self._messages), 0, monotonic() + seconds
         while turns < TURNS and len(self._messages) < limit and monotonic() < ends:
-            await anyio.lowlevel.checkpoint()
+            await checkpoint()
             turns = turns + 1 if len(self._messages) == last else 0
             last = len(self._messages)
         return self._take(limit)

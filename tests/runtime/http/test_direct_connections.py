@@ -6,7 +6,7 @@ from typing import Any, cast
 import anyio
 import httpx
 import pytest
-from twofold import ReadDb, Runtime
+from twofold import Runtime
 from twofold.actors.submission import Receipt, Submission
 from twofold.runtime.http import commands, server
 from twofold.runtime.http.application import Application
@@ -17,6 +17,7 @@ from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import accounts_app
 from tests.doubles.listening import listening
+from tests.doubles.much import app_with_much_to_tell
 from tests.doubles.opening import ADA, MEASURED, opening
 from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import connected, request
@@ -24,6 +25,18 @@ from tests.doubles.served import problem, served
 from tests.doubles.waiting import turns, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+
+
+def full_connections(monkeypatch: pytest.MonkeyPatch) -> list[DirectConnection]:
+    """Return a list of the connections whose clients take no more for now, as they come to that."""
+    full, pause = list[DirectConnection](), DirectConnection.pause_writing
+
+    def noted(self: DirectConnection) -> None:
+        pause(self)
+        full.append(self)
+
+    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
+    return full
 
 
 async def test_commands_in_a_row_are_answered_in_their_order_however_long_the_first_one_takes() -> None:
@@ -116,18 +129,8 @@ async def test_a_command_whose_sender_is_gone_goes_on_and_nothing_is_written_to_
 
 
 async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    app, full, pause = accounts_app(), list[DirectConnection](), DirectConnection.pause_writing
-
-    @app.query("much")
-    async def much(db: ReadDb) -> str:
-        return "x" * (16 << 20)
-
-    def noted(self: DirectConnection) -> None:
-        pause(self)
-        full.append(self)
-
-    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
-    async with served(app) as (client, runtime), connected(client) as raw:
+    full = full_connections(monkeypatch)
+    async with served(app_with_much_to_tell()) as (client, runtime), connected(client) as raw:
         healthy = (await client.get("/healthz")).content
         await raw.send(request("GET /queries/much"))
         await until(lambda: full)
@@ -155,20 +158,9 @@ async def test_no_more_commands_are_read_from_who_takes_no_answers(monkeypatch: 
 async def test_an_answer_that_ends_the_connection_may_have_to_wait_for_a_slow_reader(
     monkeypatch: pytest.MonkeyPatch, line: str, field: str
 ) -> None:
-    app, full, pause = accounts_app(), list[DirectConnection](), DirectConnection.pause_writing
-    troubles: list[object] = []
+    full, troubles = full_connections(monkeypatch), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _loop, trouble: troubles.append(trouble))
-
-    @app.query("much")
-    async def much(db: ReadDb) -> str:
-        return "x" * (16 << 20)
-
-    def noted(self: DirectConnection) -> None:
-        pause(self)
-        full.append(self)
-
-    monkeypatch.setattr(DirectConnection, "pause_writing", noted)
-    async with served(app) as (client, runtime), connected(client) as raw:
+    async with served(app_with_much_to_tell()) as (client, runtime), connected(client) as raw:
         await raw.send(request("GET /queries/much"))
         await until(lambda: full)
         await raw.send(opening(MEASURED, field, body=ADA).replace(b"HTTP/1.1", line.encode()))

@@ -3,12 +3,13 @@
 import anyio
 import httpx
 import pytest
-from twofold import App, JsonCommand, ReadDb
+from twofold import JsonCommand, ReadDb
 from twofold.runtime.config import HttpSettings
 from twofold.runtime.http import server
 from twofold.runtime.testing import MemoryFolder
 
 from tests.doubles.accounts import accounts_app
+from tests.doubles.much import MUCH, app_with_much_to_tell
 from tests.doubles.opening import ADA, MEASURED, opening
 from tests.doubles.planned_stores import Plan, planned
 from tests.doubles.raw_http import chunk, connected, request
@@ -172,16 +173,6 @@ async def test_who_begins_a_request_before_the_answer_to_another_one_is_not_wait
         assert problem(await raw.answer()) == (408, "request-timeout")
 
 
-def app_with_much_to_tell() -> App:
-    app = accounts_app()
-
-    @app.query("much")
-    async def much(db: ReadDb) -> str:
-        return "x" * (30 << 20)
-
-    return app
-
-
 async def test_who_takes_no_answer_is_cut_off() -> None:
     async with served(app_with_much_to_tell(), settings=IMPATIENT) as (client, _), connected(client) as raw:
         await raw.send(request("GET /queries/much"))
@@ -191,4 +182,4 @@ async def test_who_takes_no_answer_is_cut_off() -> None:
 async def test_who_takes_a_large_answer_gets_it_whole() -> None:
     async with served(app_with_much_to_tell()) as (client, _), connected(client) as raw:
         await raw.send(request("GET /queries/much"))
-        assert len((await raw.answer()).json()["value"]) == 30 << 20
+        assert len((await raw.answer()).json()["value"]) == MUCH
