@@ -80,10 +80,6 @@ class Running:
             self.process.wait(seconds)
         return self.process.poll() is not None
 
-    def said(self) -> str:
-        """Return what is on standard error so far."""
-        return self._err.read_text(encoding="utf-8")
-
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
