@@ -178,6 +178,7 @@ class Validator(Actor[Submission]):
         refusal = await refusal_by_validators(candidate, self._ask, self.clock, self._time_limit)
         if refusal is not None:
             self._leave(candidate, refusal)
+        del refusal  # what a validator raised leads to this frame, which is not to lead back
 
     def _within_bounds(self, candidates: list[Candidate]) -> list[Candidate]:
         """Refuse those for whom there is no room, or the handler is too far behind, and return the others."""
