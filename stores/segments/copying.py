@@ -1,13 +1,14 @@
 """Copying a log beside the process that writes it: as a kill at one moment would leave it."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import DiskFull, StorageFailed
 from ..files import Files, failing, is_full, write_durably
 from ..records import Offset
-from .manifest import MANIFEST
-from .segment import SUFFIX
+from .manifest import MANIFEST, Manifest, read_manifest
+from .segment import SEGMENT_HEADER_SIZE, SUFFIX, SegmentHeader, read_header
 
 __all__ = ["copy_log"]
 
@@ -21,6 +22,7 @@ def copy_log(folder: Path, target: Path, files: Files | None = None) -> Offset:
     the next open cuts it off: nobody was told of it.
 
     Raises:
+        Corruption: the header of a segment is damaged.
         DiskFull: there is no room in `target`.
         StorageFailed: a file cannot be read or written.
     """
@@ -31,7 +33,20 @@ def copy_log(folder: Path, target: Path, files: Files | None = None) -> Offset:
         for name, descriptor, size in segments:
             copy_bytes(files, folder / name, descriptor, target / name, size)
     write_durably(files, target / MANIFEST, manifest)
-    return min((int(name.removesuffix(SUFFIX)) for name, _, _ in segments), default=0)
+    return first_offset(files, target, [name for name, _, _ in segments])
+
+
+def first_offset(files: Files, copy: Path, names: Sequence[str]) -> Offset:
+    """Return where the log in `copy` begins: retention may have given up segments that it had not removed yet."""
+    manifest = read_manifest(files, copy) or Manifest()
+    headers = [header_of(copy / name) for name in names]
+    return min((header.offset for header in headers if header.number >= manifest.oldest), default=0)
+
+
+def header_of(segment: Path) -> SegmentHeader:
+    """Return the header of the file `segment`."""
+    with failing(segment, "read"), segment.open("rb") as file:
+        return read_header(segment, file.read(SEGMENT_HEADER_SIZE))[0]
 
 
 def open_at_one_moment(files: Files, folder: Path, stack: ExitStack) -> tuple[bytes, list[tuple[str, int, int]]]:

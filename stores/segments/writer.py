@@ -118,6 +118,7 @@ class SegmentWriter:
                 raise StorageFailed(segment.path, "write", error) from error
             with failing(segment.path, "cutting what a full disk took of a batch"):
                 self._files.truncate(descriptor, place.position)
+                self._files.sync(descriptor)
             raise DiskFull(segment.path) from error
         with failing(segment.path, "fdatasync"):
             self._files.sync(descriptor)
@@ -133,7 +134,7 @@ class SegmentWriter:
     def _roll(self) -> _Tail:
         """Make the next segment and return it, open; from then on it is the one that is written.
 
-        Where the disk is full on the way, an empty segment may be left in place; the next try replaces it.
+        Where the disk is full on the way, nothing of it stays: what is appended next may fit into the segment before.
         """
         before = self._segments[-1].header if self._segments else None
         end = self._end
@@ -149,7 +150,13 @@ class SegmentWriter:
         )
         path, data = self._folder / header.file_name, encode_header(header)
         write_durably(self._files, path, data)
-        self._write_manifest(self._manifest._replace(newest=header.number, newest_id=header.id))
+        try:
+            self._write_manifest(self._manifest._replace(newest=header.number, newest_id=header.id))
+        except DiskFull:
+            with failing(path, "removing a segment that has no place in the manifest"):
+                self._files.remove(path)
+                self._files.sync_folder(self._folder)
+            raise
         self._close_tail()
         _, first = read_header(path, data)
         self._tail = self._open(Segment(path, header, first, first.position))

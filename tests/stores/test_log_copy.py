@@ -7,10 +7,13 @@ from pathlib import Path
 import anyio
 import pytest
 from anyio import from_thread, to_thread
+from twofold.stores.errors import Corruption
 from twofold.stores.files import Files
 from twofold.stores.records import CommandRecord
-from twofold.stores.segments import SegmentLog, faults
+from twofold.stores.segments import SegmentLog, faults, writer
 from twofold.stores.segments.copying import copy_log
+from twofold.stores.segments.retention import remove_segments
+from twofold.stores.segments.segment import Segment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -26,7 +29,7 @@ class Meanwhile(Files):
         self.listed = 0
 
     def names(self, folder: Path) -> list[str]:
-        self.listed += 1
+        self.listed += folder.name == "log"
         happens, self._happens = self._happens, None
         if happens is not None and self._before:
             happens()
@@ -74,4 +77,26 @@ async def test_a_copy_of_a_log_without_a_command_is_one(tmp_path: Path) -> None:
     assert copy_log(tmp_path / "log", tmp_path / "copy") == 0
     copy = await OPEN(tmp_path / "copy")
     assert copy.end() == 0
+    await copy.close()
+
+
+async def test_a_copy_begins_behind_the_segments_that_retention_has_given_up_and_not_removed_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await OPEN(tmp_path / "log")
+    await append(log, 60)
+    copied = list[int]()
+
+    def copy_and_remove(files: Files, folder: Path, outdated: list[Segment]) -> None:
+        copied.append(copy_log(folder, tmp_path / "copy"))
+        remove_segments(files, folder, outdated)
+
+    monkeypatch.setattr(writer, "remove_segments", copy_and_remove)
+    await log.retain(50)
+    await log.close()
+    copy = await OPEN(tmp_path / "copy")
+    assert copied[0] > 1
+    assert (await copy.read(copied[0] - 1, 1))[0].offset == copied[0]
+    with pytest.raises(Corruption, match=f"starts at offset {copied[0]}"):
+        await copy.read(copied[0] - 2, 1)
     await copy.close()
