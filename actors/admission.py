@@ -3,11 +3,12 @@
 import inspect
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
+from math import inf
 from types import GeneratorType, NoneType
 from typing import Any
 
 import msgspec
-from anyio import CancelScope
+from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_class
 from msgspec import Struct
 
 from ..stores.records import CommandRecord, Fault, StreamId, stream_id
@@ -203,6 +204,11 @@ async def refusal_by_validators(candidate: Candidate, ask: Ask, clock: Clock, ti
         except Reject as refusal:
             faults.append(refusal.fault)
         except Exception as error:  # noqa: BLE001 - a validator's bug, whatever it is, is the answer to its command
+            return ValidatorFailed(validator.name, error)
+        except get_cancelled_exc_class() as error:
+            if current_effective_deadline() == -inf:
+                raise
+            # What it waited for was cancelled, and not this task: nobody knows whether the command is sound.
             return ValidatorFailed(validator.name, error)
     if faults:
         return CommandRefused(candidate.command_id, candidate.definition.name, faults)

@@ -1,8 +1,10 @@
 """What the users' validators say: all of it, in order, at once for the whole batch, and each for its own command."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import anyio
+import anyio.lowlevel
 import pytest
 from twofold import CommandIdReused, CommandRefused, Receipt, Reject, ValidatorFailed
 from twofold.actors.turns import Turns
@@ -111,3 +113,26 @@ async def test_a_validator_that_raises_fails_its_own_command_only(waits: bool) -
         assert isinstance(closed, Receipt)
         assert (good.offset, closed.offset) == (1, 2)
         assert runtime.statistics()[0].restarts == 0
+
+
+async def test_a_validator_whose_wait_is_cancelled_by_another_fails_its_own_command_and_lets_no_other_past() -> None:
+    app = accounts_app()
+
+    @app.validate
+    async def look(command: OpenAccount) -> list[Reject]:
+        if command.owner == "cancelled":
+            shared = asyncio.ensure_future(anyio.sleep_forever())
+            await anyio.lowlevel.checkpoint()
+            shared.cancel()
+            await shared
+        await anyio.lowlevel.checkpoint()
+        return [Reject("owner.bad")] if command.owner == "bad" else []
+
+    async with MemoryRuntime(app) as runtime:
+        cancelled, bad, good = await runtime.submit_many(
+            [OpenAccount("1", "cancelled"), OpenAccount("2", "bad"), OpenAccount("3", "good")]
+        )
+        assert isinstance(cancelled, ValidatorFailed)
+        assert isinstance(bad, CommandRefused)
+        assert isinstance(good, Receipt)
+        assert good.offset == 1
