@@ -24,6 +24,7 @@ from ..stores.records import (
 from .decision import Decision, DomainFault, Loaded, decide, metadata_of, save
 from .definitions import Domain
 from .domain import Claim, Reject, storable_text
+from .failure_notices import Failure
 
 __all__ = ["BatchDraft"]
 
@@ -51,6 +52,8 @@ class BatchDraft:
         """For each of the events: itself, where it may be handed on."""
         self.outcomes: list[Outcome] = []
         self.changed: dict[StreamId, Loaded] = {}
+        self.failures: list[Failure] = []
+        """To be told once they are committed, and then let go of: an error leads back to here."""
         self._states: dict[StreamId, StateRecord] = {}
         self._claims: list[ClaimChange] = []
         self._holders: dict[tuple[str, str], StreamId | None] = {}
@@ -83,7 +86,9 @@ class BatchDraft:
         except Reject as refusal:
             self._refuse(logged, "rejected", refusal.fault)
             return None
-        except Exception as error:  # noqa: BLE001 - a rule's bug, whatever it is, is that one command's outcome
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a rule's bug, whatever it is, is that one command's outcome
             self.fail(logged, error)
             return None
         if decision.claims:
@@ -103,9 +108,11 @@ class BatchDraft:
         else:
             self._accept(logged, decision, claims, state, after)
 
-    def fail(self, logged: LoggedCommand, error: Exception) -> None:
+    def fail(self, logged: LoggedCommand, error: BaseException) -> None:
         """Give a command the outcome `failed`: its handler has a bug, or made what cannot be stored."""
-        self._refuse(logged, "failed", Fault(type(error).__name__, "", _told(error)))
+        fault = Fault(type(error).__name__, "", _told(error))
+        self.failures.append(Failure(logged, fault, error))
+        self._refuse(logged, "failed", fault)
 
     def commit(self, before: Offset, after: Offset) -> Commit:
         """Return all that the batch changes, with the cursor moved from `before` to `after`."""
@@ -178,7 +185,7 @@ class BatchDraft:
         return ClaimChange(claim.name, claim.value, stream, claim.taken)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Return what `error` says, in a length and in characters that can be kept."""
     try:
         text = str(error)

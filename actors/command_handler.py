@@ -16,6 +16,7 @@ from .batch_draft import BatchDraft
 from .decision import DomainFault, Loaded, fold, load
 from .definitions import Domain
 from .event_feed import EventFeed
+from .failure_notices import FailureNotices
 from .in_flight import InFlight
 from .kernel.actor import Actor
 from .kernel.clock import Clock
@@ -62,6 +63,7 @@ class CommandHandler(Actor[LoggedCommand]):
         self._head = GENESIS
         self._cache: dict[StreamId, Loaded] = {}
         self._cached_states = cached_states
+        self._notices = FailureNotices(clock)
 
     async def start(self) -> None:
         self.cursor = await self._store.cursor()
@@ -121,6 +123,9 @@ class CommandHandler(Actor[LoggedCommand]):
         for stream in list(islice(self._cache, max(0, len(self._cache) - self._cached_states))):
             del self._cache[stream]
         self._feed.publish(draft.events, draft.decoded)
+        for failure in draft.failures:
+            self._notices.failed(failure)
+        draft.failures.clear()
         for outcome in draft.outcomes:
             self._in_flight.handled(outcome)
         self._handled.rise(self.cursor)

@@ -107,7 +107,11 @@ def decide(
         event_definition = decider.events.get(type(item))
         if event_definition is None:
             raise DomainFault(f"decide of {decider.category} returned {item!r}, which is no event of this decider")
-        event, data = event_definition.codec.again(item)
+        try:
+            event, data = event_definition.codec.again(item)
+        except msgspec.ValidationError as error:
+            what = f"decide of {decider.category} made an event {event_definition.name} that does not fit its type"
+            raise DomainFault(f"{what}: {error}") from error
         state = _evolve(decider, state, event)
         events.append(DecidedEvent(event_definition, data.decode(), event))
     return Decision(events, claims, Loaded(loaded.version + len(events), state))

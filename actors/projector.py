@@ -176,9 +176,10 @@ def _by_projection(domain: Domain, events: Sequence[EventRecord], decoded: Decod
 
 
 def _maker_of(sql: str, domain: Domain, event: EventRecord) -> str:
-    """Return the name of the projection that makes the statement `sql` of `event`."""
-    by_projection = zip(domain.projections, _by_projection(domain, [event], _not_decoded), strict=True)
-    return ", ".join(each.name for each, statements in by_projection if any(made.sql == sql for made in statements))
+    """Return the names of the projections that make the statement `sql` of `event`, or any where none makes that."""
+    made = zip(domain.projections, _by_projection(domain, [event], _not_decoded), strict=True)
+    texts = {each.name: [statement.sql for statement in statements] for each, statements in made if statements}
+    return ", ".join([name for name in texts if sql in texts[name]] or texts)
 
 
 def _statement(made: object) -> Statement:

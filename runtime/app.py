@@ -125,8 +125,8 @@ class App:
         Raises:
             RegistrationError: the name is taken, or the annotations do not fit.
         """
-        check_wire_name(name)
         self._refuse_taken("query", name, self._queries)
+        check_wire_name(name)
 
         def register(function: F) -> F:
             (_, first), *others = parameters_of(function, "a query", least=1)
@@ -269,7 +269,9 @@ class App:
                 handlers.setdefault(names[type_], []).append((index, handler))
         return handlers
 
-    def _refuse_taken(self, what: str, name: str, taken: Mapping[str, object]) -> None:
+    def _refuse_taken(self, what: str, name: object, taken: Mapping[str, object]) -> None:
+        if inspect.isfunction(name):
+            raise RegistrationError(f"{where(name)}: a {what} has a name, in parentheses behind its decorator.")
         if name in taken:
             raise RegistrationError(f"There is a {what} {name!r} already. Choose another name.")
 

@@ -28,6 +28,8 @@ def define_effect(
         RegistrationError: the name or the annotations do not fit, or a rate or a number is none.
     """
     check_wire_name(name)
+    if not isinstance(retry, Retry | None):
+        raise RegistrationError(f'{where(function)}: retry is a `Retry`, such as Retry("5s"), and not {retry!r}.')
     parameters = parameters_of(function, "a consumer's function", least=2, most=2)
     if parameters[1][1] is not EventMeta:
         raise RegistrationError(f"{where(function)}: the second parameter is `meta: EventMeta`.")

@@ -5,7 +5,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from .errors import FolderRefused, Locked, StorageFailed
+from .errors import DiskFull, FolderRefused, Locked, StorageFailed
+from .files import is_full
 
 __all__ = ["FolderLock", "holder_address", "lock_holder", "note_address"]
 
@@ -29,6 +30,7 @@ class FolderLock:
         Raises:
             Locked: another process has it; its id is in the error where it could be read.
             FolderRefused: there can be no such folder, or this process may not write in it.
+            DiskFull: there is no room for it.
             StorageFailed: the file could not be opened or written.
         """
         path = folder / _NAME
@@ -38,6 +40,8 @@ class FolderLock:
         except OSError as error:
             if error.errno in _WRONG_PLACE:
                 raise FolderRefused(folder, error) from error
+            if is_full(error):
+                raise DiskFull(path) from error
             raise StorageFailed(path, "open", error) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,6 +52,8 @@ class FolderLock:
             self.release()
             if error.errno == errno.EWOULDBLOCK:
                 raise Locked(folder, holder, address) from error
+            if is_full(error):
+                raise DiskFull(path) from error
             raise StorageFailed(path, "locking", error) from error
 
     def release(self) -> None:

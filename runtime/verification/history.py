@@ -107,7 +107,7 @@ class History:
 
     def _compare_fold(self, decider: DeciderDefinition, state: Any, record: StateRecord, where: str) -> None:
         try:
-            folded = decider.state.encode(state)
+            _, folded = decider.state.again(state)
             if is_same_state(decider.state, folded, record.data.encode()):
                 return
         except Exception as error:  # noqa: BLE001 - whatever is wrong with this state, the others are still looked at

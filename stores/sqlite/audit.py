@@ -18,7 +18,7 @@ from msgspec import Struct
 from ..errors import Corruption, NoSuchStore
 from .migrations import Schema, check_readable, migrate
 from .opening import MEMORY, file_uri
-from .settings import apply_settings, memory_settings, reader_settings
+from .settings import apply_settings, memory_settings, reader_settings, safety_settings
 
 __all__ = [
     "Malformed",
@@ -68,6 +68,7 @@ def scratch_connection() -> sqlite3.Connection:
     connection.text_factory = text_or_bytes
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
+    apply_settings(connection, MEMORY, safety_settings())
     return connection
 
 

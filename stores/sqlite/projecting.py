@@ -17,6 +17,7 @@ from .transactions import transaction
 __all__ = ["apply_statements", "create_projections", "fingerprints", "recorded_projections"]
 
 PROJECTOR = "projector"
+COMMIT = "COMMIT"
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 
 Fingerprints = frozenset[tuple[str, int, bytes]]
@@ -52,14 +53,24 @@ def apply_statements(
     connection: sqlite3.Connection, file: Path, statements: Sequence[Statement], expected: Position, position: Position
 ) -> None:
     """Run `statements` in order and move the position, in one transaction; raises as `ReadStore.apply` does."""
-    with transaction(connection, file):
-        moved = connection.execute(
-            "UPDATE twofold_cursor SET position = ? WHERE position = ?", (position, expected)
-        ).rowcount
-        if moved != 1:
-            raise WrongCursor(PROJECTOR, expected, read_position(connection))
-        for sql, group in groupby(statements, key=itemgetter(0)):
-            run_group(connection, file, sql, [statement.parameters for statement in group])
+    try:
+        with transaction(connection, file):
+            run_all(connection, file, statements, expected, position)
+    except sqlite3.IntegrityError as error:  # a constraint that SQLite looks at only where the transaction ends
+        raise StatementFailed(COMMIT, error) from error
+
+
+def run_all(
+    connection: sqlite3.Connection, file: Path, statements: Sequence[Statement], expected: Position, position: Position
+) -> None:
+    """Run `statements` in order and move the position, within a transaction."""
+    moved = connection.execute(
+        "UPDATE twofold_cursor SET position = ? WHERE position = ?", (position, expected)
+    ).rowcount
+    if moved != 1:
+        raise WrongCursor(PROJECTOR, expected, read_position(connection))
+    for sql, group in groupby(statements, key=itemgetter(0)):
+        run_group(connection, file, sql, [statement.parameters for statement in group])
 
 
 def run_group(

@@ -63,6 +63,11 @@ MISTAKES: dict[str, tuple[Register, Any, str]] = {
     "no concurrency": (lambda app: app.email("x", concurrency=0), mail, "never sends"),
     "no rate": (lambda app: app.consumer("x", rate=0.0), call, "never sends"),
     "a rate that is no number": (lambda app: app.consumer("x", rate=float("nan")), call, "never sends"),
+    "a retry that is none": (
+        lambda app: app.email("x", retry="5s"),  # type: ignore[arg-type]
+        mail,
+        r'retry is a `Retry`, such as Retry\("5s"\)',
+    ),
     "no time": (lambda app: app.consumer("x", timeout="0s"), call, "never sends"),
 }
 
@@ -113,3 +118,11 @@ def test_a_consumer_of_ones_own_is_what_it_was_said_to_be() -> None:
     made = app.domain().effects["calls"]
     assert (made.kind, set(made.events), made.by_stream) == ("call", {"account.closed"}, False)
     assert (made.after_projection, made.rate, made.timeout, made.window) == (True, 2.5, 5.0, 0.0)
+
+
+def test_a_decorator_without_its_name_is_told_with_its_function() -> None:
+    app = accounts_app()
+    decorators: list[Any] = [app.email, app.purge, app.consumer, app.query]
+    for decorator in decorators:
+        with pytest.raises(RegistrationError, match=r"mail \(.*: a (consumer|query) has a name, in parentheses"):
+            decorator(mail)

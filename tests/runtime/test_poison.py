@@ -1,5 +1,6 @@
 """Whatever a rule does, it fails its own command: its neighbours in the same batch proceed, and so does everything."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -55,7 +56,7 @@ class Text(str):
     __slots__ = ()
 
 
-def broken(error: Exception) -> Any:
+def broken(error: BaseException) -> Any:
     raise error
 
 
@@ -70,6 +71,8 @@ DECIDED: dict[str, Callable[[], Any]] = {
     "raise very much": lambda: broken(ValueError("x" * 5_000_000)),
     "raise an error of the stores": lambda: broken(StorageFailed("a file", "sync", "says who?")),
     "raise a full disk": lambda: broken(DiskFull("a file")),
+    "raise what ends a program": lambda: broken(SystemExit(1)),
+    "raise what ends a task": lambda: broken(CancelledError()),
     "recurse": lambda: endless(0),
     "reject with no text": lambda: broken(Reject(5)),  # type: ignore[arg-type]
     "a number": lambda: 5,
@@ -222,26 +225,32 @@ async def test_a_command_whose_type_is_no_longer_registered_fails_and_says_so() 
     assert "vanished" in found[1].faults[0].message
 
 
-NOWHERE = "INSERT INTO nowhere VALUES (?)"
+SEEN = "INSERT INTO seen (key) VALUES (?)"
+BROKEN = {
+    "it raises": "",
+    "its statement is refused": "INSERT INTO nowhere VALUES (?)",
+    "what it leaves is refused": "INSERT INTO seen VALUES (?, 'nobody')",
+}
 
 
-def halting_app(*, broken_at: int, statement: bool = False) -> App:
+def halting_app(*, broken_at: int, how: str = "it raises") -> App:
     app = accounts_app()
-    broken_projection = app.projection("broken", version=1, schema="CREATE TABLE seen(key TEXT PRIMARY KEY) STRICT")
+    schema = "CREATE TABLE seen(key TEXT PRIMARY KEY, by TEXT REFERENCES seen DEFERRABLE INITIALLY DEFERRED) STRICT"
+    broken_projection = app.projection("broken", version=1, schema=schema)
 
     @broken_projection.on
     def opened(event: AccountOpened, meta: EventMeta) -> Iterator[Statement]:
-        if meta.position == broken_at and not statement:
+        if meta.position == broken_at and not BROKEN[how]:
             raise ValueError("a bug")
-        yield sql(NOWHERE if meta.position == broken_at else "INSERT INTO seen VALUES (?)", meta.key)
+        yield sql(BROKEN[how] if meta.position == broken_at else SEEN, meta.key)
 
     return app
 
 
-@pytest.mark.parametrize("statement", [False, True])
-async def test_a_projection_that_fails_halts_the_projector_exactly_there(tmp_path: Path, statement: bool) -> None:
+@pytest.mark.parametrize("how", BROKEN)
+async def test_a_projection_that_fails_halts_the_projector_exactly_there(tmp_path: Path, how: str) -> None:
     config = Config(data=DataSettings(dir=tmp_path / "data"))
-    async with Runtime(halting_app(broken_at=3, statement=statement), config) as runtime:
+    async with Runtime(halting_app(broken_at=3, how=how), config) as runtime:
         await runtime.submit_many([OpenAccount(str(n), "Ada") for n in range(1, 6)], wait="handled")
         await until(lambda: runtime.statistics()[2].state == "halted")
         assert (await runtime.submit(Deposit("1", Decimal(1)), wait="handled")).stage == "handled", "commands go on"
@@ -256,7 +265,7 @@ async def test_a_projection_that_fails_halts_the_projector_exactly_there(tmp_pat
             await runtime.query("accounts", min_position=3)
         with pytest.raises(ProjectorHalted):
             await runtime.settled()
-    async with Runtime(halting_app(broken_at=3, statement=statement), config) as runtime:
+    async with Runtime(halting_app(broken_at=3, how=how), config) as runtime:
         with pytest.raises(ProjectorHalted, match="broken failed at position 3"):
             await runtime.query("accounts")  # after a start every query waits for what was there at open
     async with Runtime(halting_app(broken_at=0), config) as runtime:  # mended

@@ -1,5 +1,6 @@
 """One process per data folder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from twofold.runtime.cli.exit_codes import ExitCode, exit_code_of
-from twofold.stores.errors import FolderRefused, Locked
+from twofold.stores.errors import DiskFull, FolderRefused, Locked
 from twofold.stores.lock import FolderLock, lock_holder
 
 pytestmark = pytest.mark.timeout(30)
@@ -94,3 +95,14 @@ def test_a_program_that_the_holder_starts_does_not_keep_the_lock(tmp_path: Path)
         lock.release()
         FolderLock(tmp_path).release()
         child.kill()
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite"])
+def test_no_room_for_the_lock_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "made to fail")
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(DiskFull) as refused:
+        FolderLock(tmp_path)
+    assert exit_code_of(refused.value) == ExitCode.NO_SPACE

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from msgspec import Struct
-from twofold import App, Claim, Context, Runtime
+from twofold import App, Claim, Context, EventMeta, Runtime, Statement, sql
 from twofold.runtime.stores import DataFolder
 from twofold.runtime.verification.report import InvalidHead, VerificationReport, format_head, parse_head
 from twofold.runtime.verification.verification import verify
@@ -208,3 +208,50 @@ async def test_a_set_in_a_state_has_no_order(tmp_path: Path) -> None:
     assert (await verified(folder, tags_app())).is_sound
     edit(folder.write_db, """UPDATE states SET data = '{"tags":["a","c"]}'""")
     assert not (await verified(folder, tags_app())).is_sound
+
+
+class Sum(Struct, frozen=True):
+    total: Decimal = Decimal(0)
+
+
+async def test_a_state_that_comes_back_as_its_type_says_is_no_fault_though_it_was_made_otherwise(
+    tmp_path: Path,
+) -> None:
+    app = App("sums")
+    decider = app.decider("sum", Sum, key="key", commands={"tag": Tag}, events={"tagged": Tagged})
+
+    @decider.decide
+    def decide(state: Sum, command: Tag, context: Context) -> list[Tagged]:
+        return [Tagged(command.tag)]
+
+    @decider.evolve
+    def evolve(state: Sum, event: Tagged) -> Sum:
+        return Sum(sum(()))  # type: ignore[arg-type] # the number 0, and no Decimal
+
+    folder = DataFolder(tmp_path / "data")
+    async with Runtime(app, config_of(folder.root)) as runtime:
+        await runtime.submit(Tag("k", "a"), wait="projected")
+    assert (await verified(folder, app)).faults == ()
+
+
+async def test_rows_that_a_foreign_key_deletes_are_no_fault(tmp_path: Path) -> None:
+    app = tags_app()
+    lists = app.projection(
+        "lists",
+        schema="CREATE TABLE list (id TEXT PRIMARY KEY) STRICT; "
+        "CREATE TABLE item (list TEXT NOT NULL REFERENCES list ON DELETE CASCADE, tag TEXT NOT NULL) STRICT;",
+    )
+
+    @lists.on
+    def tagged(event: Tagged, meta: EventMeta) -> list[Statement]:
+        if event.tag == "delete":
+            return [sql("DELETE FROM list WHERE id = ?", meta.key)]
+        return [
+            sql("INSERT INTO list VALUES (?)", meta.key),
+            sql("INSERT INTO item VALUES (?, ?)", meta.key, event.tag),
+        ]
+
+    folder = DataFolder(tmp_path / "data")
+    async with Runtime(app, config_of(folder.root)) as runtime:
+        await runtime.submit_many([Tag("k", "a"), Tag("k", "delete"), Tag("l", "b")], wait="projected")
+    assert (await verified(folder, app)).faults == ()

@@ -1,0 +1,27 @@
+"""What an error of SQLite means for the one who runs Twofold."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from twofold.stores.errors import DiskFull, Locked, StorageFailed, StoreError
+from twofold.stores.sqlite.faults import storage_error
+
+
+@pytest.mark.parametrize(
+    ("code", "meant"),
+    [
+        (sqlite3.SQLITE_FULL, DiskFull),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, DiskFull),
+        (sqlite3.SQLITE_IOERR_WRITE, StorageFailed),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StorageFailed),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, Locked),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, None),
+    ],
+)
+def test_an_error_is_of_the_room_the_device_another_process_or_the_statement(
+    code: int, meant: type[StoreError] | None
+) -> None:
+    error = sqlite3.OperationalError("made up")
+    error.sqlite_errorcode, error.sqlite_errorname = code, "made up"
+    assert type(storage_error(error, Path("file"), "write")) is (meant or type(None))
