@@ -193,7 +193,9 @@ async def test_a_full_disk_refuses_the_append_and_resumes_by_itself(
     assert [batch.first for batch in scan(folder)] == [1, 2]
 
 
-async def test_what_a_full_disk_took_of_a_batch_is_cut_durably(folder: Path, log: SegmentLog, files: FaultyFiles) -> None:
+async def test_what_a_full_disk_took_of_a_batch_is_cut_durably(
+    folder: Path, log: SegmentLog, files: FaultyFiles
+) -> None:
     await log.append(commands("a"))
     (path,) = folder.glob("*.log")
     size = path.stat().st_size
