@@ -184,5 +184,5 @@ def _maker_of(sql: str, domain: Domain, event: EventRecord) -> str:
 
 def _statement(made: object) -> Statement:
     if not isinstance(made, Statement):
-        raise TypeError(f"a projection yields what sql(...) returns, not {made!r}")
+        raise TypeError(f"a projection yields what sql(...) returns, or returns a list of that, not {made!r}")
     return made

@@ -225,7 +225,7 @@ def load_domain(config: Config, kind: type[T]) -> T:
     named = config.app.domain
     if named is None:
         where = f"{config.file} names no domain" if config.file else f"There is no config.toml in {config.folder}"
-        raise ConfigError(f'{where}. Write one with: [app] domain = "module:attribute"')
+        raise ConfigError(f'{where}. Write one with these two lines:\n[app]\ndomain = "module:attribute"')
     module_name, _, attribute = named.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
         raise ConfigError(f'app.domain = "{named}" has not the form "module:attribute", as in "shop.domain:app".')
@@ -274,9 +274,10 @@ def _import(name: str, named: str, folder: Path) -> object:
         # Only the module itself or a package on the way to it: another one is missing in the domain's own code.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise DomainFailed(named, error) from error
+        then = "Leave out the .py" if name.endswith(".py") else "Correct the name, or install the module"
         raise ConfigError(
             f'app.domain = "{named}": there is no module {error.name}, neither in {folder} nor among the installed '
-            "ones. Correct the name, or install the module."
+            f"ones. {then}."
         ) from error
     except TwofoldError:
         raise

@@ -107,7 +107,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _setting(given: Given, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
     """Return the name and the type of the setting that a value is for."""
     if given.section not in known:
-        hint = nearest(given.section, known)
+        hint = _right_place(given, known) or nearest(given.section, known)
         raise ConfigError(f"{given.source}: there is no section {given.section}. {hint}")
     settings = known[given.section]
     if given.key is None:
@@ -117,6 +117,16 @@ def _setting(given: Given, known: Mapping[str, Mapping[str, Any]]) -> tuple[str,
         hint = nearest(given.key, settings)
         raise ConfigError(f"{given.source}: there is no setting {given.key} in [{given.section}]. {hint}")
     return given.key, settings[given.key]
+
+
+def _right_place(given: Given, known: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return where the setting belongs that stands in the place of a section, if it is one."""
+    places = [(section, key) for section, settings in known.items() for key in settings]
+    if given.is_text:
+        meant = [f"{PREFIX}{s}__{key}".upper() for s, key in places if given.section == f"{s}_{key}"]
+        return f"Did you mean {meant[0]}, with two underscores?" if meant else None
+    sections = [f"[{section}]" for section, key in places if given.key is None and given.section == key]
+    return f"{given.section} belongs below {' or '.join(sections)}." if sections else None
 
 
 def _read_value(given: Given, kind: Any, environ: Mapping[str, str]) -> object:

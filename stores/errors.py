@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 __all__ = [
+    "GIVE_RIGHTS",
     "BatchTooLarge",
     "ClaimTaken",
     "CommitRefused",
@@ -32,6 +33,10 @@ __all__ = [
     "WrongCursor",
     "WrongHead",
 ]
+
+
+GIVE_RIGHTS = "Run as the user who owns it, or give this one the right."
+"""What to do where the system denies a file to the user of this process."""
 
 
 class TwofoldError(Exception):
@@ -77,7 +82,8 @@ class FolderRefused(StoreError):
 
     def __init__(self, folder: Path | str, reason: object) -> None:
         self.folder, self.reason = Path(folder), reason
-        super().__init__(f"The data folder {folder} cannot be used: {reason}. Correct [data] dir or --data.")
+        rights = f", or: {GIVE_RIGHTS}" if isinstance(reason, PermissionError) else "."
+        super().__init__(f"The data folder {folder} cannot be used: {reason}. Correct [data] dir or --data{rights}")
 
 
 class DiskFull(StoreError):
@@ -97,7 +103,9 @@ class StorageFailed(StoreError):
 
     def __init__(self, file: Path | str, operation: str, reason: object) -> None:
         self.file, self.operation, self.reason = Path(file), operation, reason
-        super().__init__(f"{file}: {operation} failed: {reason}. Check the device, then start again.")
+        is_denied = isinstance(reason, PermissionError) or "SQLITE_READONLY" in str(reason)
+        then = GIVE_RIGHTS if is_denied else "Check the device, then start again."
+        super().__init__(f"{file}: {operation} failed: {reason}. {then}")
 
 
 class BatchTooLarge(StoreError):

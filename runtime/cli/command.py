@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from ...actors.kernel.supervisor import cause_of
-from ...stores.errors import TwofoldError
+from ...stores.errors import GIVE_RIGHTS, TwofoldError
 from ..addresses import check_url
 from ..config import Config, DomainFailed
 from .exit_codes import exit_code_of
@@ -82,6 +82,9 @@ def _configured(function: F, tell: Callable[[BaseException], None]) -> F:
 
 
 def _tell(error: BaseException) -> None:
+    if isinstance(error, PermissionError):
+        click.echo(f"Error: {error.filename}: this user may not do that: {error.strerror}. {GIVE_RIGHTS}", err=True)
+        return
     if not isinstance(error, TwofoldError):
         raise error
     if isinstance(error, DomainFailed):

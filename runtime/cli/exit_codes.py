@@ -46,6 +46,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (ConfigError, ExitCode.CONFIGURATION),
     (RegistrationError, ExitCode.CONFIGURATION),
     (FolderRefused, ExitCode.CONFIGURATION),
+    (PermissionError, ExitCode.CONFIGURATION),
     (Locked, ExitCode.LOCKED),
     (Corruption, ExitCode.CORRUPTION),
     (SchemaTooNew, ExitCode.CORRUPTION),

@@ -97,6 +97,13 @@ def test_an_unknown_variable_is_refused_by_its_name_and_others_are_left_alone() 
     )
 
 
+def test_a_setting_in_the_place_of_a_section_is_told_where_it_belongs() -> None:
+    assert problems({"port": 25}) == ("site.toml: port: there is no section port. port belongs below [mail].",)
+    assert problems({}, {"TWOFOLD_MAIL_PORT": "25"}) == (
+        "TWOFOLD_MAIL_PORT: there is no section mail_port. Did you mean TWOFOLD_MAIL__PORT, with two underscores?",
+    )
+
+
 def test_a_value_that_is_overruled_is_checked_all_the_same() -> None:
     assert len(problems({"mail": {"port": "x"}}, {"TWOFOLD_MAIL__PORT": "25"})) == 1
 

@@ -1,5 +1,6 @@
 """How a command of the command line ends, whatever it raises."""
 
+import errno
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from twofold import Overloaded
 from twofold.runtime.cli.command import configured
 from twofold.runtime.cli.exit_codes import ExitCode
 from twofold.runtime.config import Config
+from twofold.stores.errors import GIVE_RIGHTS, FolderRefused, StorageFailed
 
 from tests.doubles.command_line import CommandLine
 
@@ -27,6 +29,26 @@ def ended_by(error: Exception) -> Result:
 def test_an_error_of_twofold_out_of_a_task_group_is_told_in_one_line() -> None:
     ended = ended_by(ExceptionGroup("tasks", [Overloaded("It", 3)]))
     assert (ended.exit_code, type(ended.exception)) == (ExitCode.NOT_DONE, SystemExit)
+
+
+def test_a_file_of_another_user_is_told_in_one_line_with_what_to_do() -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied", "data/write.db")
+    ended = ended_by(denied)
+    assert (ended.exit_code, type(ended.exception)) == (ExitCode.CONFIGURATION, SystemExit)
+    told = f"Error: data/write.db: this user may not do that: Permission denied. {GIVE_RIGHTS}\n"
+    assert ended.output == told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FolderRefused("data", PermissionError(errno.EACCES, "Permission denied")),
+        StorageFailed("write.db", "commit", "attempt to write a readonly database (SQLITE_READONLY)"),
+        StorageFailed("log", "mkdir", PermissionError(errno.EACCES, "Permission denied")),
+    ],
+)
+def test_rights_that_are_missing_are_no_fault_of_the_device(error: Exception) -> None:
+    assert str(error).endswith(GIVE_RIGHTS)
 
 
 @pytest.mark.parametrize("grouped", [True, False])
