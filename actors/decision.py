@@ -14,6 +14,7 @@ from ..stores.errors import TwofoldError
 from ..stores.records import EventRecord, LoggedCommand, StateRecord, StreamId, Version
 from .definitions import CommandDefinition, DeciderDefinition, EventDefinition
 from .domain import Claim, Context, EventMetadata
+from .kernel.words import words_of
 
 __all__ = [
     "LONGEST_CLAIM",
@@ -160,11 +161,13 @@ def fold(decider: DeciderDefinition, events: Sequence[EventRecord], loaded: Load
         try:
             state = _evolve(decider, state, event)
         except Exception as error:
-            raise UnreadableStream(record, f"makes evolve raise {error!r}", _MEND_EVOLVE) from error
+            raise UnreadableStream(record, f"makes evolve raise {words_of(error)}", _MEND_EVOLVE) from error
     try:
         state = decider.state.again(state)[0]
     except Exception as error:
-        raise UnreadableStream(record, f"leaves a state that cannot be kept: {error!r}", _MEND_EVOLVE) from error
+        raise UnreadableStream(
+            record, f"leaves a state that cannot be kept: {words_of(error)}", _MEND_EVOLVE
+        ) from error
     return Loaded(record.version, state)
 
 
@@ -179,7 +182,7 @@ def read_event(definition: EventDefinition, record: EventRecord, data: str) -> A
     except msgspec.MsgspecError as error:
         raise UnreadableStream(record, f"does not decode: {error}", _REGISTER) from error
     except Exception as error:
-        raise UnreadableStream(record, f"does not decode: {error!r}", _REGISTER) from error
+        raise UnreadableStream(record, f"does not decode: {words_of(error)}", _REGISTER) from error
 
 
 def load(decider: DeciderDefinition, record: StateRecord | None) -> Loaded | None:

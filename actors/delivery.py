@@ -8,6 +8,7 @@ from msgspec import Struct
 from ..stores.effect_records import EffectRecord
 from ..stores.errors import TwofoldError
 from .domain import storable_text
+from .kernel.words import words_of
 
 __all__ = ["Delivered", "Deliverer", "Delivery", "Paused", "Refused", "TryAgain", "reason_of", "storable_reason"]
 
@@ -56,11 +57,7 @@ def storable_reason(text: str) -> str:
 
 def reason_of(error: Exception) -> str:
     """Return what `error` says: an error of Twofold's is a sentence, of any other the type matters as well."""
-    try:
-        text = str(error) if isinstance(error, TwofoldError) else repr(error)
-    except Exception as worse:  # noqa: BLE001 - even the telling may have a bug
-        text = f"{type(error).__name__}, and to tell it raised {type(worse).__name__}"
-    return storable_reason(text)
+    return storable_reason(str(error) if isinstance(error, TwofoldError) else words_of(error))
 
 
 class Deliverer(Protocol):

@@ -10,6 +10,7 @@ from ..stores.effect_records import EffectRecord
 from .delivery import Delivery, Refused, TryAgain
 from .email import Email, InvalidEmail, address_of, check_email
 from .kernel.clock import Clock, SystemClock
+from .kernel.words import words_of
 from .mail_directory import DirectoryTransport
 from .mail_message import Mail, compose, message_bytes
 from .mail_report import MailFailed, MailReport, MailTransport, read_report
@@ -69,7 +70,7 @@ class Mailer:
         except MailFailed as failed:
             return _with_earlier(failed.delivery, email, earlier)
         except Exception as error:  # noqa: BLE001 - one mail's failure must not be that of the others in the call
-            return TryAgain(repr(error))
+            return TryAgain(words_of(error))
 
     async def _send(self, effect: EffectRecord, email: Email, earlier: MailReport) -> Delivery:
         left = tuple(each for each in email.recipients if each not in earlier.settled)

@@ -22,6 +22,7 @@ from .kernel.clock import Clock
 from .kernel.following import Gathering, follow
 from .kernel.supervisor import Halt
 from .kernel.watermark import Watermark
+from .kernel.words import words_of
 from .space import Space
 
 __all__ = ["ProjectionFailed", "Projector", "apply_events", "statements_for", "told_outside"]
@@ -36,7 +37,7 @@ class ProjectionFailed(TwofoldError, Halt):
 
     def __init__(self, projection: str, position: Position, cause: BaseException) -> None:
         self.projection, self.position, self.cause = projection, position, cause
-        super().__init__(self._say(repr(cause)))
+        super().__init__(self._say(words_of(cause)))
 
     @property
     def outside(self) -> str:

@@ -10,6 +10,7 @@ from ..stores.errors import TwofoldError
 from ..stores.records import Fault, Offset, Outcome, Position, Version
 from .command_ids import new_command_id
 from .kernel.reply import Reply
+from .kernel.words import words_of
 from .turns import Turns
 
 __all__ = [
@@ -98,7 +99,9 @@ class ValidatorFailed(NotAccepted):
 
     def __init__(self, validator: str, error: BaseException) -> None:
         self.validator, self.error = validator, error
-        super().__init__(f"The validator {validator} raised {error!r}. Nothing was appended; mend the validator.")
+        super().__init__(
+            f"The validator {validator} raised {words_of(error)}. Nothing was appended; mend the validator."
+        )
 
 
 class Overloaded(NotAccepted):

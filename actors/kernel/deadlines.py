@@ -6,7 +6,7 @@ so a queue for each length and one timer for its earliest will do.
 """
 
 from collections import deque
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import Protocol
 
 from .clock import Clock
@@ -15,6 +15,8 @@ __all__ = ["Deadlines", "Wait"]
 
 _FEW = 1024
 _NOW_AND_THEN = 32
+_SHORTEST = 1e-9
+"""Seconds; no clock tells less, and far below it the grid has no step that a float can hold."""
 
 
 class Wait(Protocol):
@@ -39,7 +41,9 @@ class Deadlines:
         self._full_at = _FEW
 
     def add(self, wait: Wait, seconds: float) -> None:
-        """Have `wait` expired in `seconds`, unless it has ended by then."""
+        """Have `wait` expired in `seconds`, unless it has ended by then; `inf` is never."""
+        if seconds == inf:
+            return
         queue = self._queues.get(seconds)
         if queue is None:
             seconds = _on_the_grid(seconds)
@@ -81,7 +85,7 @@ class Deadlines:
 
 def _on_the_grid(seconds: float) -> float:
     """Return the next length on a grid of a hundredth, so that lengths of all kinds share few queues and timers."""
-    if seconds <= 0:
+    if seconds < _SHORTEST:
         return 0.0
     step = 10.0 ** (floor(log10(seconds)) - 2)
     return round(ceil(round(seconds / step, 6)) * step, 9)

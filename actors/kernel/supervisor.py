@@ -17,6 +17,7 @@ from msgspec import Struct
 from .actor import Actor
 from .clock import Clock
 from .mailbox import MailboxClosed
+from .words import words_of
 
 __all__ = ["CoreRoleFailed", "Halt", "RestartPolicy", "Role", "RoleState", "cause_of"]
 
@@ -35,7 +36,7 @@ class CoreRoleFailed(Exception):
     def __init__(self, role: str, restarts: int, cause: BaseException) -> None:
         self.role, self.restarts, self.cause = role, restarts, cause
         super().__init__(
-            f"The {role} failed after {restarts} restarts: {cause!r}. "
+            f"The {role} failed after {restarts} restarts: {words_of(cause)}. "
             "Nothing that was accepted is lost; mend the cause and start again."
         )
 
@@ -148,8 +149,8 @@ class Role:
                         await self.actor.run(started)
                     except Exception as error:  # noqa: BLE001 - what to do with any failure is decided here
                         await self._after_failure(cause_of(error, self._fatal), started_once)
-                        if self.state == "halted":
-                            break
+                        if self.state == "halted" or self._stopping:
+                            break  # a new actor would take messages, and handle none
                         self.actor = self._create()
             if not started_once:
                 task_status.started()
@@ -184,13 +185,13 @@ class Role:
             self.state = "halted"
             if self._halted is not None:
                 self._halted(error)
-            log.error("role halted", role=self.name, cause=str(error) or repr(error))
+            log.error("role halted", role=self.name, cause=str(error) or words_of(error))
             return
         self.state = "restarting"
         self.restarts += 1
         doubled = self._policy.backoff_first * 2 ** min(len(self._failures) - 1, _MOST_DOUBLINGS)
         backoff = min(doubled, self._policy.backoff_longest)
-        log.warning("role restarts", role=self.name, cause=repr(error), backoff_seconds=backoff)
+        log.warning("role restarts", role=self.name, cause=words_of(error), backoff_seconds=backoff)
         await self._clock.sleep(backoff)
 
 

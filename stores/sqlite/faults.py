@@ -57,7 +57,7 @@ def storage_error(error: Exception, file: Path, operation: str) -> StoreError | 
     if not isinstance(error, sqlite3.Error):
         return None
     code = primary_code(error)
-    if code == sqlite3.SQLITE_FULL or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE:
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return DiskFull(file)  # the second is all that is told where there is no room for the index of a log
     if code in BROKEN:
         return StorageFailed(file, operation, f"{error} ({error.sqlite_errorname})")

@@ -203,7 +203,7 @@ def test_what_the_domain_itself_lacks_or_raises_is_told_with_its_cause(site: Pat
 
 
 def test_a_domain_is_asked_for_only_when_it_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"There is no config\.toml in .*\[app\]\ndomain = "):
+    with pytest.raises(ConfigError, match=r"(?s)There is no config\.toml in .*\[app\]\ndomain = "):
         load_domain(Config.load(environ={}), Fraction)
     with pytest.raises(ConfigError, match=r"config\.toml names no domain"):
         load_domain(Config.load(written(tmp_path, ""), {}), Fraction)

@@ -1,5 +1,7 @@
 """Many waits, few timers: each ends in time, and nothing is kept of those that ended before."""
 
+from math import inf
+
 import pytest
 from twofold.actors.kernel.deadlines import Deadlines
 from twofold.runtime.testing import VirtualClock
@@ -16,15 +18,23 @@ class Waiting:
         self.ended = self.expired = True
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.05, 0.07, 0.333333, 1.0, 29.99, 30.0, 3599.5])
+@pytest.mark.parametrize("seconds", [0.0, 5e-324, 1e-9, 0.001, 0.05, 0.07, 0.333333, 1.0, 29.99, 30.0, 3599.5])
 def test_a_wait_ends_in_its_time_or_a_hundredth_of_that_later(seconds: float) -> None:
     clock = VirtualClock()
     deadlines, wait = Deadlines(clock), Waiting()
     deadlines.add(wait, seconds)
     clock.advance(seconds * 0.999)
-    assert wait.expired == (seconds == 0.0)
+    assert wait.expired == (seconds < 1e-9)
     clock.advance(seconds * 0.0111 + 1e-9)
     assert wait.expired
+
+
+def test_a_wait_without_a_limit_lasts_until_it_ends() -> None:
+    clock = VirtualClock()
+    deadlines, wait = Deadlines(clock), Waiting()
+    deadlines.add(wait, inf)
+    clock.advance(1e9)
+    assert not wait.expired
 
 
 def test_waits_of_many_lengths_share_few_timers_and_leave_nothing_behind() -> None:

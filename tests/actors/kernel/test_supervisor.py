@@ -94,6 +94,20 @@ async def test_the_new_actor_has_a_fresh_mailbox_and_none_is_there_meanwhile() -
         assert tree.seen == ["kept"]
 
 
+async def test_a_role_that_is_stopped_while_it_waits_to_be_filled_takes_no_message_any_more() -> None:
+    tree = Tree(core=True)
+    async with tree.running() as role:
+        role.tell(ValueError("broken"))
+        await until(lambda: role.state == "restarting")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(role.stop)
+            await turns()
+            tree.clock.advance(1)
+        assert role.state == "stopped"
+        with pytest.raises(MailboxClosed):
+            role.tell("nobody takes this")
+
+
 async def test_a_core_role_past_its_restart_intensity_ends_the_tree_with_the_cause() -> None:
     tree = Tree(core=True, policy=RestartPolicy(backoff_first=1.0, restarts=2, within=60.0))
     with pytest.raises(ExceptionGroup) as raised:  # noqa: PT012 - the failure comes out of the block

@@ -1,11 +1,18 @@
 """What an error of SQLite means for the one who runs Twofold."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from twofold.stores.errors import DiskFull, Locked, StorageFailed, StoreError
 from twofold.stores.sqlite.faults import storage_error
+
+
+def test_an_error_that_pythons_module_raises_by_itself_has_no_code_and_is_the_statements() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(sqlite3.Error) as raised:
+        connection.execute("SELECT ?")
+    assert storage_error(raised.value, Path("file"), "write") is None
 
 
 @pytest.mark.parametrize(
