@@ -12,7 +12,6 @@ from anyio import wait_all_tasks_blocked
 from twofold.stores.errors import BatchTooLarge, Corruption, DiskFull, StorageFailed
 from twofold.stores.records import CommandRecord
 from twofold.stores.segments import SegmentLog, faults, scan
-from twofold.stores.segments.copying import copy_log
 from twofold.stores.segments.frame import MAX_BODY
 
 from tests.doubles.faulty_files import FaultyFiles, fail_once
@@ -276,41 +275,3 @@ async def test_damage_in_an_older_segment_is_refused_when_it_is_read(folder: Pat
     assert refusal.value.file == oldest
     assert [fault.file for fault in faults(folder)] == [oldest]
     await again.close()
-
-
-@pytest.mark.parametrize("then", ["a smaller batch", "a smaller batch and a larger one", "a stop", "a kill"])
-async def test_a_full_disk_between_a_segment_and_the_manifest_leaves_a_log_that_opens_with_all_that_was_acknowledged(
-    folder: Path, files: FaultyFiles, then: str
-) -> None:
-    log = await SegmentLog.open(folder, segment_bytes=1_000, files=files)
-    await log.append([command("first", 500)])
-    full = iter([None, OSError(errno.ENOSPC, "made to fail")])
-
-    def fault() -> None:
-        if error := next(full, None):
-            raise error
-
-    files.faults["rename"] = fault
-    with pytest.raises(DiskFull):
-        await log.append([command("too large for the first segment", 900)])
-    assert len(list(folder.glob("*.log"))) == 1
-    acknowledged = ["first"]
-    if then.startswith("a smaller batch"):
-        await log.append([command("small", 50)])
-        acknowledged.append("small")
-    if then.endswith("a larger one"):
-        await log.append([command("large", 900)])
-        acknowledged.append("large")
-    if then == "a stop":
-        await log.close()
-    copy_log(folder, copy := folder.with_name("as it was then"))
-    await log.close()
-    for place in (folder, copy):
-        assert list(faults(place)) == []
-        opened = await SegmentLog.open(place)
-        assert await ids(opened) == acknowledged
-        await opened.close()
-
-
-def command(command_id: str, size: int) -> CommandRecord:
-    return CommandRecord(command_id, "order.place", "order-1", bytes(size), b"digest", 1)
